@@ -1,0 +1,51 @@
+# Every target works on a fresh clone and is safe to run twice; nothing needs to be activated.
+PYTHON ?= python3
+VENV ?= .venv
+PIP_ARGS ?=
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint format schema results clean distclean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready  ## make .venv and install charrnn, its extras and its tools into it
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS) -c constraints.txt \
+	    -e '.[all,dev]'
+	@touch $@
+
+demo: setup  ## prepare the built-in corpus, train a small LSTM, compare it with n-grams, write samples
+	@$(BIN)/python scripts/demo.py
+
+test: setup  ## run all tests
+	$(BIN)/python -m pytest
+
+check: lint  ## lint, types, import floors and the quick tests
+	$(BIN)/python -m pytest -q -m 'not slow'
+
+lint: setup  ## formatting, lint, types, import floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup  ## rewrite the code as `make lint` wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schema: setup  ## write the JSON Schema of the configs again
+	$(BIN)/charrnn config schema > configs/.schema.tmp && mv configs/.schema.tmp configs/charrnn.schema.json
+
+results: setup  ## draw docs/results.md and the README's figures from docs/results.json
+	$(BIN)/python scripts/results.py draw
+
+clean:  ## remove caches (runs and corpora stay)
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean  ## clean, and remove .venv too
+	rm -rf $(VENV)

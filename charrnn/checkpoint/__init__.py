@@ -1,0 +1,1 @@
+"""Floor 2: checkpoints as folders of named tensors and JSON documents; knows no model."""

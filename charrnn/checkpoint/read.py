@@ -1,0 +1,142 @@
+"""Read a checkpoint: every byte is checked against the manifest before it is used."""
+
+from __future__ import annotations
+
+import json
+import math
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from charrnn.checkpoint.layout import DOCUMENT, FORMAT, LARGEST_DOCUMENT, MANIFEST, TENSORS, checkpoints, step_of
+from charrnn.errors import CheckpointError
+from charrnn.files import digest
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """An opened checkpoint folder; its files are read, and verified, when they are asked for."""
+
+    folder: Path
+    step: int
+    files: dict[str, tuple[int, str]]
+
+    @classmethod
+    def open(cls, folder: Path) -> Checkpoint:
+        """Open the checkpoint in `folder`.
+
+        Raises:
+            CheckpointError: there is none, its manifest is damaged, or it is of a format not known here.
+        """
+        try:
+            manifest = json.loads(_read_capped(folder / MANIFEST))
+            if manifest["kind"] != "checkpoint" or manifest["format"] != FORMAT:
+                raise CheckpointError(
+                    f"not a checkpoint of format {FORMAT}", where=folder / MANIFEST, hint=_other(folder)
+                )
+            files = {
+                _plain(name): (int(entry["bytes"]), str(entry["sha256"])) for name, entry in manifest["files"].items()
+            }
+            step = int(manifest["step"])
+            if step_of(folder) not in (None, step):
+                raise ValueError(f"it says step {step}, and the folder's name does not")
+            return cls(folder, step, files)
+        except (FileNotFoundError, NotADirectoryError):
+            raise CheckpointError(
+                "no checkpoint here", where=folder, why=f"it has no {MANIFEST}", hint=_other(folder)
+            ) from None
+        except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise CheckpointError(
+                "the checkpoint's manifest is damaged",
+                where=folder / MANIFEST,
+                why=str(error),
+                hint=_other(folder),
+            ) from error
+
+    def tensors(self, group: str) -> dict[str, np.ndarray]:
+        """The named arrays of one group.
+
+        Raises:
+            CheckpointError: the file is missing, damaged, or not safetensors.
+        """
+        name = group + TENSORS
+        data = self._verified(name)
+        try:
+            return dict(sorted(load(data).items()))
+        except (SafetensorError, ValueError, KeyError) as error:
+            raise self._damaged(name, str(error)) from error
+
+    def document(self, name: str) -> Any:
+        """One JSON document.
+
+        Raises:
+            CheckpointError: the file is missing, damaged, or not JSON.
+        """
+        data = self._verified(name + DOCUMENT, LARGEST_DOCUMENT)
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise self._damaged(name + DOCUMENT, str(error)) from error
+
+    def verify(self) -> None:
+        """Check every file against the manifest.
+
+        Raises:
+            CheckpointError: one of them is missing or damaged.
+        """
+        for name in self.files:
+            self._verified(name)
+
+    def _verified(self, name: str, largest: float = math.inf) -> bytes:
+        if name not in self.files:
+            raise self._damaged(name, "the manifest does not list it")
+        size, sha256 = self.files[name]
+        try:
+            found = _own_size(self.folder / name)
+            if found != size:
+                raise self._damaged(name, f"it has {found} bytes, and the manifest says {size}")
+            if found > largest:
+                raise self._damaged(name, "the file is too large")
+            data = (self.folder / name).read_bytes()
+        except (OSError, ValueError) as error:
+            raise self._damaged(name, getattr(error, "strerror", None) or str(error)) from error
+        if digest.of_bytes(data) != sha256:
+            raise self._damaged(name, "its SHA-256 is not the one in the manifest")
+        return data
+
+    def _damaged(self, name: str, why: str) -> CheckpointError:
+        return CheckpointError("the checkpoint is damaged", where=self.folder / name, why=why, hint=_other(self.folder))
+
+
+def _plain(name: str) -> str:
+    if not isinstance(name, str) or Path(name).name != name or name in {"", ".", ".."} or "\\" in name:
+        raise ValueError(f"{name!r} is not the name of a file in this folder")
+    return name
+
+
+def _read_capped(path: Path) -> bytes:
+    if _own_size(path) > LARGEST_DOCUMENT:
+        raise ValueError("the file is too large")
+    return path.read_bytes()
+
+
+def _own_size(path: Path) -> int:
+    """The bytes of a file that is the folder's own: no link to elsewhere, and no pipe that would never end."""
+    status = path.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        raise ValueError("it is a link, and a checkpoint holds its own files")
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is not a file")
+    return status.st_size
+
+
+def _other(folder: Path) -> str:
+    others = [other for other in checkpoints(folder.parent) if other != folder]
+    if not others:
+        return "name another checkpoint or run"
+    return f"use another checkpoint by name, such as {others[-1]}"

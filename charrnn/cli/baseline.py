@@ -1,0 +1,49 @@
+"""`charrnn baseline`: what n-grams reach on the same text."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from charrnn.cli import common
+
+
+def baseline(
+    path: common.ConfigFile,
+    overrides: common.Overrides = None,
+    order: Annotated[int, typer.Option(min=1, max=64, help="The longest n-gram.")] = 10,
+    split: Annotated[Literal["valid", "test"], typer.Option(help="The split to score.")] = "valid",
+    max_tokens: Annotated[
+        int, typer.Option(min=1, help="Count the last so many training tokens, to bound the memory.")
+    ] = 20_000_000,
+    quiet: common.Quiet = False,
+    as_json: common.Json = False,
+) -> None:
+    """Train interpolated Kneser–Ney n-gram models of every order on the config's text, and score them."""
+    from charrnn.corpus.prepare import prepare
+    from charrnn.logs.console import Console
+    from charrnn.runs.baseline import ngram_table
+    from charrnn.train.interrupt import listening
+
+    with Console(quiet=quiet) as console, listening() as interrupt:
+        loaded = common.load(path, overrides, console)
+        corpus = prepare(
+            loaded.config.corpus,
+            base=loaded.base,
+            corpora=common.CORPORA,
+            name=loaded.name,
+            progress=console.progress,
+            check=interrupt.check,
+        ).corpus
+        table = ngram_table(corpus, loaded.config, order, split, max_tokens)
+        if table["trained_on"] < len(corpus.split("train").tokens):
+            console.note(f"counted the last {table['trained_on']} training tokens (--max-tokens)")
+    if as_json:
+        common.print_json(table)
+        return
+    print(f"{split}, {table['tokens']} tokens read by {table['lanes']} lanes")
+    print("order  nats/token  bits/char  bits/byte")
+    for row in table["orders"]:
+        mark = "  best" if row is table["best"] else ""
+        print(f"{row['order']:5d}  {row['nats']:10.4f}  {row['bits_per_char']:9.4f}  {row['bits_per_byte']:9.4f}{mark}")

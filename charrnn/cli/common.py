@@ -1,0 +1,52 @@
+"""What several commands share: options, and how a CONFIG or a SOURCE becomes a loaded config."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charrnn.errors import UsageError
+
+if TYPE_CHECKING:
+    from charrnn.config.load import Loaded
+    from charrnn.logs.console import Console
+
+RUNS = Path("runs")
+CORPORA = Path("corpora")
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A config, such as configs/demo.yaml.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the config, as in --set train.epochs=3."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but results and errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+def load(path: Path, overrides: list[str] | None, console: Console) -> Loaded:
+    """Load a config and say aloud what the loader noticed."""
+    from charrnn.config.load import load_config
+
+    if not path.exists():
+        raise UsageError("there is no such config", where=path, hint="write one with: charrnn init SOURCE")
+    loaded = load_config(path, overrides or [])
+    for warning in loaded.warnings:
+        console.note(warning)
+    return loaded
+
+
+def load_config_or_source(text: str, overrides: list[str] | None, console: Console) -> Loaded:
+    """A config where `text` ends like one, else the defaults over `text` as a source."""
+    from charrnn.config.load import config_from_source
+
+    if text.endswith((".yaml", ".yml")):
+        return load(Path(text), overrides, console)
+    return config_from_source(text, overrides or [])
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One JSON object on standard output; NaN and infinities do not occur."""
+    print(json.dumps({"schema_version": 1, **value}, ensure_ascii=False, allow_nan=False))

@@ -1,0 +1,53 @@
+"""The schema of a config: one file per section, frozen, unions told apart by `kind:`.
+
+The defaults are the documentation: every key has one but `corpus.source`, and a config of three lines trains
+a good small model. `identity` keys make a run what it is; a resumed run refuses a change of them. All others
+may change.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from charrnn.config.schema.base import Section
+from charrnn.config.schema.corpus import Corpus
+from charrnn.config.schema.model import Network
+from charrnn.config.schema.stream import Lanes
+from charrnn.config.schema.train import Train
+from charrnn.config.schema.use import Evaluate, Sample
+
+__all__ = ["Config", "Corpus", "Evaluate", "Lanes", "Network", "Sample", "Section", "Train", "is_identity"]
+
+IDENTITY = (
+    "task",
+    "corpus",
+    "stream",
+    "model",
+    "train.seed",
+    "train.optimizer.kind",
+    "train.precision",
+)
+"""Keys (with all below them) whose change on resume is refused."""
+
+BY_CONTENT = ("corpus.source", "corpus.sha256")
+"""Keys that only say where a text lies: on resume the text itself is compared."""
+
+
+class Config(Section):
+    """One run, from the text to the samples."""
+
+    task: Literal["language"] = "language"
+    """What is trained: `language` predicts the next symbol."""
+
+    corpus: Corpus
+    stream: Lanes = Lanes()
+    model: Network = Network()
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+    sample: Sample = Sample()
+
+
+def is_identity(key: str) -> bool:
+    """Whether the dotted `key` belongs to what makes a run what it is."""
+    below = any(key == name or key.startswith(name + ".") for name in IDENTITY)
+    return below and key not in BY_CONTENT

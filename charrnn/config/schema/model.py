@@ -1,0 +1,147 @@
+"""`model:` the network, from the input to the output."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from charrnn.config.schema.base import AsTuple, Count, Fraction, Section, default_kind
+
+BATCHNORM_EPS = 1e-5
+"""Added to the variance; the same for training and for the sampler that folds BatchNorm away."""
+
+
+class EmbeddingInput(Section):
+    """Each symbol is looked up in a table of vectors."""
+
+    kind: Literal["embedding"] = "embedding"
+
+    size: Count = 64
+    """Factors per symbol."""
+
+    batchnorm: bool = False
+    """BatchNorm over all rows and times of the batch (Ioffe and Szegedy 2015); running statistics in
+    evaluation."""
+
+    dropout: Fraction = 0.0
+    """Dropout on the input of the first layer."""
+
+
+class OneHotInput(Section):
+    """Each symbol is a one-hot vector; computed as a gather, never as a product."""
+
+    kind: Literal["one-hot"]
+
+    dropout: Fraction = 0.0
+    """Dropout on the input of the first layer."""
+
+
+class WeightDrop(Section):
+    """DropConnect on the hidden-to-hidden matrix, one mask per chunk (Merity, Keskar, Socher 2017, section
+    2)."""
+
+    kind: Literal["weight"] = "weight"
+
+    p: Fraction
+    """The share of weights dropped."""
+
+
+class StateDrop(Section):
+    """One mask on the hidden state for all steps of a chunk (Gal and Ghahramani 2016); slower: it runs step
+    by step."""
+
+    kind: Literal["state"]
+
+    p: Fraction
+    """The share of units dropped."""
+
+
+RecurrentDropout = Annotated[WeightDrop | StateDrop, Field(discriminator="kind"), default_kind("weight")]
+
+
+class _Core(Section):
+    hidden: Count = 256
+    """Hidden units per layer."""
+
+    layers: Count = 1
+    """Layers stacked on one another."""
+
+    dropout: Fraction = 0.0
+    """Dropout between layers."""
+
+    recurrent_dropout: Fraction | RecurrentDropout = 0.0
+    """Dropout inside the recurrence: a number means weight-drop; `{kind: state, p: 0.2}` the variational
+    form."""
+
+    @property
+    def recurrent(self) -> WeightDrop | StateDrop:
+        """`recurrent_dropout` with a bare number spelled out."""
+        value = self.recurrent_dropout
+        return WeightDrop(p=value) if isinstance(value, float | int) else value
+
+
+class LstmCore(_Core):
+    """Long short-term memory (Hochreiter and Schmidhuber 1997, with forget gates)."""
+
+    kind: Literal["lstm"] = "lstm"
+
+    forget_bias: float = 1.0
+    """Where the bias of the forget gate starts (Jozefowicz, Zaremba, Sutskever 2015)."""
+
+
+class GruCore(_Core):
+    """Gated recurrent unit (Cho et al. 2014, in cuDNN's arrangement)."""
+
+    kind: Literal["gru"]
+
+
+class ElmanCore(_Core):
+    """The plain recurrent network (Elman 1990)."""
+
+    kind: Literal["elman"]
+
+    nonlinearity: Literal["tanh", "relu"] = "tanh"
+    """The function applied to the hidden state."""
+
+    init: Literal["orthogonal", "identity"] = "orthogonal"
+    """Where the hidden matrix starts; `identity` with `relu` is the IRNN (Le, Jaitly, Hinton 2015)."""
+
+
+Core = Annotated[LstmCore | GruCore | ElmanCore, Field(discriminator="kind"), default_kind("lstm")]
+Input = Annotated[EmbeddingInput | OneHotInput, Field(discriminator="kind"), default_kind("embedding")]
+
+
+class Head(Section):
+    """From the last layer to one score per symbol."""
+
+    hidden: Annotated[tuple[Count, ...], AsTuple] = ()
+    """Sizes of dense ReLU layers before the output."""
+
+    dropout: Fraction = 0.0
+    """Dropout in front of every dense layer of the head, the output among them."""
+
+    tie: bool = False
+    """Use the embedding's table as the output matrix too (Press and Wolf 2017); sizes must agree."""
+
+
+class Network(Section):
+    """input → optional BatchNorm → stacked recurrent layers → optional dense layers → output."""
+
+    kind: Literal["network"] = "network"
+    input: Input = EmbeddingInput()
+    core: Core = LstmCore()
+    head: Head = Head()
+
+    @model_validator(mode="after")
+    def _tied_sizes_agree(self) -> Network:
+        if self.head.tie:
+            if not isinstance(self.input, EmbeddingInput):
+                raise ValueError("head.tie needs an embedding as input")
+            last = self.head.hidden[-1] if self.head.hidden else self.core.hidden
+            if last != self.input.size:
+                raise ValueError(
+                    f"head.tie needs equal sizes: the embedding has {self.input.size}, "
+                    f"the layer before the output {last}"
+                )
+        return self

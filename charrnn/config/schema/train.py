@@ -1,0 +1,155 @@
+"""`train:` how long, how fast, on what, and what is kept."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from charrnn.config.schema.base import AsTuple, Count, Fraction, Section, default_kind
+
+Rate = Annotated[float, Field(gt=0.0)]
+Betas = Annotated[tuple[Fraction, ...], Field(min_length=2, max_length=2), AsTuple]
+
+
+class Adam(Section):
+    """Adam (Kingma and Ba 2015)."""
+
+    kind: Literal["adam"]
+
+    lr: Rate = 1e-3
+    """The learning rate, before the schedule."""
+
+    betas: Betas = (0.9, 0.999)
+    """Decay rates of the two moving averages."""
+
+    eps: Rate = 1e-8
+    """Added to the denominator."""
+
+
+class AdamW(Section):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+
+    kind: Literal["adamw"] = "adamw"
+
+    lr: Rate = 2e-3
+    """The learning rate, before the schedule."""
+
+    betas: Betas = (0.9, 0.99)
+    """Decay rates of the two moving averages."""
+
+    eps: Rate = 1e-8
+    """Added to the denominator."""
+
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.01
+    """Decay of the matrices; biases and BatchNorm are left alone."""
+
+
+class ConstantSchedule(Section):
+    """The rate stays."""
+
+    kind: Literal["constant"]
+
+
+class PlateauSchedule(Section):
+    """The rate is multiplied by `factor` when validation has not improved for more than `patience`
+    evaluations."""
+
+    kind: Literal["plateau"]
+
+    factor: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
+    """What the rate is multiplied by."""
+
+    patience: Annotated[int, Field(ge=0)] = 2
+    """Evaluations without improvement that are forgiven."""
+
+
+class CosineSchedule(Section):
+    """A linear warm-up, then half a cosine down to `floor` at the last step (Loshchilov and Hutter 2017)."""
+
+    kind: Literal["cosine"] = "cosine"
+
+    warmup: Annotated[int, Field(ge=0)] = 100
+    """Steps of linear warm-up."""
+
+    floor: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
+    """The last rate, as a share of the rate."""
+
+
+class EarlyStop(Section):
+    """Stop when validation no longer improves."""
+
+    patience: Count = 5
+    """Evaluations without improvement after which training ends."""
+
+    min_delta: Annotated[float, Field(ge=0.0)] = 0.0
+    """Improvements of the validation loss below this many nats do not count."""
+
+
+class Save(Section):
+    """When checkpoints are written. The best, the last, and the one of a signal are always written."""
+
+    every: Count | Literal["epoch"] = "epoch"
+    """Steps between checkpoints, or `epoch`."""
+
+    minutes: Annotated[float, Field(gt=0.0)] = 10.0
+    """A checkpoint is also written when this much time has passed since the last."""
+
+    keep: Count = 3
+    """How many checkpoints are kept besides the best."""
+
+
+Optimizer = Annotated[Adam | AdamW, Field(discriminator="kind"), default_kind("adamw")]
+Schedule = Annotated[
+    ConstantSchedule | PlateauSchedule | CosineSchedule,
+    Field(discriminator="kind"),
+    default_kind("cosine"),
+]
+
+DEFAULT_STEPS = 5000
+
+
+class Train(Section):
+    """The training run."""
+
+    epochs: Count | None = None
+    """Passes over the training split."""
+
+    max_steps: Count | None = None
+    """Updates in all. With both, the shorter ends the run; with neither, it is 5,000 steps."""
+
+    optimizer: Optimizer = AdamW()
+    schedule: Schedule = CosineSchedule()
+
+    clip_norm: Annotated[float, Field(gt=0.0)] | None = 1.0
+    """The gradient's norm is clipped to this (Pascanu, Mikolov, Bengio 2013); `null` for no clipping."""
+
+    early_stop: EarlyStop | None = EarlyStop()
+    """`null` trains to the end whatever validation says."""
+
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    """`auto` takes a CUDA device when there is one; else `cpu`, `cuda`, `cuda:1`."""
+
+    precision: Literal["auto", "fp32", "fp64"] = "auto"
+    """`auto` is fp32."""
+
+    deterministic: bool = False
+    """Refuse operations that may differ from run to run. On a CPU every run is repeatable anyway."""
+
+    threads: Count | None = None
+    """CPU threads; `null` takes what the machine offers. A resumed run keeps the number it began with."""
+
+    log_every: Count = 50
+    """Steps between records of the training loss."""
+
+    save: Save = Save()
+
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    """Everything random is derived from it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _some_end(cls, value: object) -> object:
+        if isinstance(value, dict) and value.get("epochs") is None and value.get("max_steps") is None:
+            return {**value, "max_steps": DEFAULT_STEPS}
+        return value

@@ -1,0 +1,83 @@
+"""Floor 3: what the training loop knows of a task, a stream and a batch, and nothing more.
+
+Shapes: B rows (lanes), T steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from charrnn.models.core import Draws, State
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's worth of a stream.
+
+    Attributes:
+        x_BT: input symbols.
+        y_BT: target symbols; where `mask_BT` is False they mean nothing.
+        mask_BT: True where a position counts.
+        reset_B: True for rows whose state begins anew in front of this batch.
+    """
+
+    x_BT: Tensor
+    y_BT: Tensor
+    mask_BT: Tensor
+    reset_B: Tensor
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss as a sum and a count, so that parts of a batch, ranks and batches add up exactly.
+
+    Attributes:
+        sum: nats, summed over the positions that count; a scalar with a gradient.
+        count: those positions; a scalar.
+        parts: named addends of the sum, for the record.
+        state: the state after the batch.
+    """
+
+    sum: Tensor
+    count: Tensor
+    parts: Mapping[str, Tensor]
+    state: State
+
+
+class Stream(Protocol):
+    """Batches as a pure function of the step: there is no position to save."""
+
+    @property
+    def rows(self) -> int:
+        """B."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass over the split."""
+
+    def batch(self, step: int, device: torch.device) -> Batch:
+        """The batch of one step, counted from the beginning of training."""
+
+
+class Task(Protocol):
+    """Something a user can train: it binds a corpus, its streams, a model, a loss and metrics."""
+
+    def stream(self, split: str) -> Stream | None:
+        """The batches of `train`, `valid` or `test`; None where the split is empty."""
+
+    def model(self) -> nn.Module:
+        """A model with fresh weights, on the CPU."""
+
+    def initial_state(self, model: nn.Module, rows: int) -> State:
+        """The state in front of the first step."""
+
+    def loss(self, model: nn.Module, batch: Batch, state: State, draws: Draws | None = None) -> Loss:
+        """Run the model over a batch; `draws` is given in training."""
+
+    def metrics(self, nats: float, split: str) -> dict[str, float]:
+        """What a mean loss in nats per token of `split` means in the units that users compare."""

@@ -1,0 +1,155 @@
+"""The two passes over a text, which count its symbols and write its tokens, in bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.config.schema.corpus import Corpus
+from charrnn.corpus.manifest import (
+    FORMAT,
+    KIND,
+    MANIFEST,
+    TOKENS,
+    VOCABULARY,
+    Counts,
+    FileRecord,
+    Manifest,
+    SourceRecord,
+    SplitRecord,
+)
+from charrnn.corpus.splits import cut
+from charrnn.errors import DataError
+from charrnn.files import digest
+from charrnn.files.atomic import make_folder, new_folder, write_json
+from charrnn.text.blocks import BLOCK, read_blocks
+from charrnn.text.encode import UnknownSymbols
+from charrnn.text.reader import Reader
+from charrnn.text.sources import Source
+from charrnn.text.tally import Tally
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.watch import Watch
+
+
+def empty(settings: Corpus) -> DataError:
+    """The error for a source without a text."""
+    return DataError("the text is empty", where=settings.source)
+
+
+class Build:
+    """Makes one corpus.
+
+    Args:
+        settings: what becomes of the text.
+        source: the text.
+        records: sizes and digests of the files of the source.
+        watch: told about every block.
+    """
+
+    def __init__(self, settings: Corpus, source: Source, records: list[SourceRecord], watch: Watch) -> None:
+        self._settings = settings
+        self._source = source
+        self._records = records
+        self._watch = watch
+        self._replaced = 0
+
+    def write(self, folder: Path, identity: str) -> None:
+        """Put the corpus at `folder`, complete or not at all; `identity` is its digest.
+
+        Raises:
+            DataError: the text is empty, of one symbol, unreadable, or was changed meanwhile.
+            StorageError: a write was refused.
+        """
+        vocabulary = self._count()
+        make_folder(folder.parent)
+        with new_folder(folder) as beside:
+            tokens = self._encode(vocabulary, beside / TOKENS)
+            splits = self._measure(vocabulary, beside / TOKENS, tokens.bytes)
+            write_json(beside / VOCABULARY, vocabulary.to_json())
+            words = digest.of_file(beside / VOCABULARY), (beside / VOCABULARY).stat().st_size
+            manifest = Manifest.model_validate(
+                {
+                    "format": FORMAT,
+                    "kind": KIND,
+                    "digest": identity,
+                    "sources": self._records,
+                    "settings": self._settings,
+                    "counts": self._counts(splits),
+                    "dtype": vocabulary.dtype.name,
+                    "files": {TOKENS: tokens, VOCABULARY: FileRecord(sha256=words[0], bytes=words[1])},
+                    "splits": splits,
+                }
+            )
+            write_json(beside / MANIFEST, manifest.to_json())
+
+    def _count(self) -> Vocabulary:
+        """The first pass."""
+        tally = Tally(self._settings)
+        for piece in self._pieces("count"):
+            tally.add(piece)
+        if tally.distinct == 0:
+            raise empty(self._settings)
+        if tally.distinct == 1:
+            raise DataError("there is nothing to learn: the text repeats one symbol", where=self._settings.source)
+        return tally.vocabulary()
+
+    def _encode(self, vocabulary: Vocabulary, path: Path) -> FileRecord:
+        """The second pass: the tokens go to `path`, little-endian."""
+        stored = vocabulary.dtype.newbyteorder("<")
+        written, size = hashlib.sha256(), 0
+        with path.open("wb") as file:
+            for piece in self._pieces("encode"):
+                try:
+                    data = vocabulary.encode_block(piece).astype(stored, copy=False).tobytes()
+                except UnknownSymbols as error:
+                    raise DataError("the source was changed while it was read", where=self._settings.source) from error
+                file.write(data)
+                written.update(data)
+                size += len(data)
+        return FileRecord(bytes=size, sha256=written.hexdigest())
+
+    def _measure(self, vocabulary: Vocabulary, path: Path, size: int) -> dict[str, SplitRecord]:
+        """Cut the tokens at `path`, and count the characters and bytes that the splits stand for."""
+        width = vocabulary.dtype.itemsize
+        splits = {}
+        with path.open("rb") as file:
+            for name, (start, end) in cut(self._settings, size // width).items():
+                seen: NDArray[np.int64] = np.zeros(vocabulary.size, np.int64)
+                for at in range(start, end, BLOCK):
+                    block = file.read(min(BLOCK, end - at) * width)
+                    ids = np.frombuffer(block, vocabulary.dtype.newbyteorder("<"))
+                    seen += np.bincount(ids, minlength=vocabulary.size)
+                    self._watch.block("measure", file.tell(), size)
+                splits[name] = SplitRecord(
+                    start=start,
+                    end=end,
+                    characters=int(seen @ vocabulary.characters_per_id),
+                    bytes=int(seen @ vocabulary.bytes_per_id),
+                )
+        return splits
+
+    def _counts(self, splits: dict[str, SplitRecord]) -> Counts:
+        return Counts(
+            tokens=max(split.end for split in splits.values()),
+            characters=sum(split.characters for split in splits.values()),
+            bytes=sum(split.bytes for split in splits.values()),
+            replaced=self._replaced,
+        )
+
+    def _pieces(self, label: str) -> Iterator[str | bytes]:
+        """The whole text in pieces of whole units."""
+        reader = Reader(self._settings)
+        total = sum(record.bytes for record in self._records)
+        before = 0
+        for file, record in zip(self._source.files, self._records, strict=True):
+
+            def on_block(done: int, before: int = before) -> None:
+                self._watch.block(label, before + done, total)
+
+            yield from reader.pieces(file.label, read_blocks(file, record.sha256, on_block))
+            before += record.bytes
+        self._replaced = reader.replaced

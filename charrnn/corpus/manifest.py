@@ -1,0 +1,157 @@
+"""The manifest of a corpus: what it is made of, how, and the digests of its files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+from pydantic import Field, ValidationError, model_validator
+
+from charrnn.config.schema.base import Section
+from charrnn.config.schema.corpus import Corpus
+from charrnn.errors import DataError
+from charrnn.files import digest
+from charrnn.text.blocks import read_errors
+
+FORMAT = 1
+"""The version of the format of prepared corpora; it is part of their digest."""
+
+KIND = "tokens"
+MANIFEST, TOKENS, VOCABULARY = "manifest.json", "tokens.bin", "vocabulary.json"
+SPLITS = ("train", "valid", "test")
+
+PREPARE_AGAIN = "prepare the corpus again (charrnn prepare)"
+
+_MOST_JSON = 256 << 20
+_Size = Annotated[int, Field(ge=0, lt=1 << 62)]
+_Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class SourceRecord(Section):
+    """A file that the text came from, as it lay there."""
+
+    name: str
+    bytes: _Size
+    sha256: _Digest
+
+
+class FileRecord(Section):
+    """A file of the corpus."""
+
+    bytes: _Size
+    sha256: _Digest
+
+
+class SplitRecord(Section):
+    """A split: the tokens from `start` to before `end`, and the text that they stand for."""
+
+    start: _Size
+    end: _Size
+    characters: _Size
+    bytes: _Size
+
+
+class Counts(Section):
+    """The size of the normalised text; `replaced` counts U+FFFD in place of wrong bytes."""
+
+    tokens: _Size
+    characters: _Size
+    bytes: _Size
+    replaced: _Size
+
+
+class Manifest(Section):
+    """All that is known about a prepared corpus without opening its arrays."""
+
+    format: Literal[1]
+    kind: Literal["tokens"]
+    digest: _Digest
+    sources: list[SourceRecord]
+    settings: Corpus
+    counts: Counts
+    dtype: Literal["uint8", "uint16", "uint32"]
+    files: dict[str, FileRecord]
+    splits: dict[str, SplitRecord]
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Manifest:
+        if set(self.files) != {TOKENS, VOCABULARY} or set(self.splits) != set(SPLITS):
+            raise ValueError("its files or its splits are not those of a corpus")
+        if self.counts.tokens * int(self.dtype[4:]) // 8 != self.files[TOKENS].bytes:
+            raise ValueError(f"the size of {TOKENS} is not that of its tokens")
+        at = 0
+        for name in SPLITS:
+            if self.splits[name].start != at or self.splits[name].end < at:
+                raise ValueError("the splits do not follow each other")
+            at = self.splits[name].end
+        if at != self.counts.tokens:
+            raise ValueError("the splits are not the whole text")
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest as a JSON object."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """The manifest of the corpus in `folder`.
+
+        Raises:
+            DataError: there is no corpus, it was written by another version, or its manifest is damaged.
+        """
+        path = folder / MANIFEST
+        if not path.is_file():
+            raise DataError("there is no prepared corpus", where=folder, hint=PREPARE_AGAIN)
+        value = read_json(path)
+        found = (value.get("format"), value.get("kind")) if isinstance(value, dict) else None
+        if found is not None and found != (FORMAT, KIND):
+            raise DataError(
+                "this is not a corpus that this version of charrnn reads",
+                where=path,
+                why=f"format {found[0]!r} of kind {found[1]!r}; expected {FORMAT} of kind {KIND!r}",
+                hint=PREPARE_AGAIN,
+            )
+        try:
+            return cls.model_validate_json(json.dumps(value))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            key = ".".join(map(str, first["loc"]))
+            raise damaged(path, f"{key}: {first['msg']}" if key else first["msg"]) from error
+
+
+def corpus_digest(settings: Corpus, sources: list[SourceRecord]) -> str:
+    """The identity of a corpus: what the settings do to the text, and the content of its sources in order."""
+    return digest.of_json(
+        {
+            "format": FORMAT,
+            "kind": KIND,
+            "settings": settings.model_dump(mode="json", exclude={"source", "sha256"}),
+            "sources": [source.sha256 for source in sources],
+        }
+    )
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in a file of the corpus.
+
+    Raises:
+        DataError: it cannot be read, is larger than any such file, or is no JSON.
+    """
+    with read_errors(path):
+        if path.stat().st_size > _MOST_JSON:
+            raise damaged(path, f"it is larger than {_MOST_JSON:,} bytes")
+        data = path.read_bytes()
+    try:
+        return json.loads(data, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, f"it is not JSON: {error}") from error
+
+
+def damaged(path: Path, why: str) -> DataError:
+    """The error for a file of a corpus that is not what `charrnn prepare` wrote."""
+    return DataError(f"the corpus is damaged: {path.name}", where=path, why=why, hint=PREPARE_AGAIN)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number of JSON")

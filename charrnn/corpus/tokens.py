@@ -1,0 +1,128 @@
+"""A prepared corpus, opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.corpus.manifest import PREPARE_AGAIN, SPLITS, TOKENS, VOCABULARY, FileRecord, Manifest, damaged, read_json
+from charrnn.errors import DataError
+from charrnn.files import digest
+from charrnn.text.blocks import read_errors
+from charrnn.text.vocabulary import Vocabulary
+
+Tokens = NDArray[np.unsignedinteger[Any]]
+
+_IN_MEMORY = 1 << 30
+"""Arrays below so many bytes are read; larger ones are mapped."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """An unbroken passage of a corpus.
+
+    Attributes:
+        name: `train`, `valid` or `test`.
+        tokens: its ids, a row in the type that they are stored in; not to be written to.
+        characters: of the normalised text that they stand for.
+        bytes: of that text as UTF-8.
+    """
+
+    name: str
+    tokens: Tokens
+    characters: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class TokenCorpus:
+    """A text as ids, with the vocabulary that gives them meaning.
+
+    Attributes:
+        folder: where it lies.
+        manifest: what it is made of.
+        vocabulary: its symbols.
+    """
+
+    folder: Path
+    manifest: Manifest
+    vocabulary: Vocabulary
+
+    @classmethod
+    def open(cls, folder: Path, verify: bool = False) -> TokenCorpus:
+        """The corpus in `folder`; the tokens themselves are read when they are first asked for.
+
+        Args:
+            folder: where `prepare` put it.
+            verify: read all of it and compare the digests, not only the sizes.
+
+        Raises:
+            DataError: there is none, it is damaged, or it was written by another version.
+        """
+        manifest = Manifest.read(folder)
+        # The vocabulary is small, and in another order it would turn every id into nonsense without a word.
+        _check(folder / VOCABULARY, manifest.files[VOCABULARY], verify=True)
+        _check(folder / TOKENS, manifest.files[TOKENS], verify)
+        return cls(folder, manifest, _vocabulary(folder, manifest))
+
+    @property
+    def digest(self) -> str:
+        """The identity of the corpus: the digest of its settings and of the content of its sources."""
+        return self.manifest.digest
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """All ids, a row; in memory if they are not many, else mapped from the file.
+
+        Raises:
+            DataError: the corpus was replaced or damaged since it was opened.
+        """
+        path, dtype = self.folder / TOKENS, np.dtype(self.manifest.dtype).newbyteorder("<")
+        with read_errors(path):
+            mapped = self.manifest.files[TOKENS].bytes >= _IN_MEMORY
+            tokens = np.memmap(path, dtype, "r") if mapped else np.fromfile(path, dtype)
+        if Manifest.read(self.folder).digest != self.digest or len(tokens) != self.manifest.counts.tokens:
+            raise DataError("the corpus was replaced meanwhile", where=self.folder, hint="start again")
+        if not mapped and tokens.size and int(tokens.max()) >= self.vocabulary.size:
+            raise damaged(path, f"it has an id beyond the {self.vocabulary.size} of the vocabulary")
+        tokens.flags.writeable = False
+        return tokens
+
+    def split(self, name: str) -> Split:
+        """One of the splits `train`, `valid` and `test`; it may be empty.
+
+        Raises:
+            DataError: there is none of this name.
+        """
+        record = self.manifest.splits.get(name)
+        if record is None:
+            raise DataError(f"there is no split named {name!r}", why=f"there are {', '.join(SPLITS)}")
+        return Split(name, self.tokens[record.start : record.end], record.characters, record.bytes)
+
+
+def _check(path: Path, record: FileRecord, verify: bool) -> None:
+    """Raise unless the file at `path` has the size, and under `verify` the digest, that the manifest says."""
+    if path.is_symlink() or not path.is_file():
+        raise damaged(path, "it is missing")
+    with read_errors(path):
+        size = path.stat().st_size
+        if size != record.bytes:
+            raise damaged(path, f"it has {size:,} bytes, the manifest says {record.bytes:,}")
+        if verify and digest.of_file(path) != record.sha256:
+            raise damaged(path, "its sha256 is not the one in the manifest")
+
+
+def _vocabulary(folder: Path, manifest: Manifest) -> Vocabulary:
+    path = folder / VOCABULARY
+    try:
+        vocabulary = Vocabulary.from_json(read_json(path))
+    except DataError as error:
+        raise DataError(error.what, where=path, why=error.why, hint=PREPARE_AGAIN) from error
+    if vocabulary.dtype.name != manifest.dtype:
+        raise damaged(path, f"its {vocabulary.size} symbols are not stored as {manifest.dtype}")
+    return vocabulary

@@ -1,0 +1,42 @@
+"""The lock of a run folder: the kernel drops it when its owner dies, so a crash never leaves a folder locked."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from charrnn.errors import LockedError
+from charrnn.files.atomic import storage_errors
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Own `folder` while the block runs.
+
+    Raises:
+        LockedError: another living process owns it; the error names the process.
+    """
+    path = folder / ".lock"
+    with storage_errors(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = os.read(descriptor, 200).decode("utf-8", "replace").strip()
+            raise LockedError(
+                "another process is working in this run folder",
+                where=folder,
+                why=f"owner: {owner}" if owner else None,
+                hint="wait for it to end, or choose another folder with --out",
+            ) from error
+        with storage_errors(path):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,78 @@
+"""The log of one run: a record goes to the disk first, then to whoever watches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from charrnn.logs import tensorboard
+from charrnn.logs.console import Console
+from charrnn.logs.record import Record, read_records
+
+METRICS = "metrics.jsonl"
+SAMPLES = "samples.jsonl"
+EVENTS = "tensorboard"
+
+
+class RunLog:
+    """Writes `metrics.jsonl` and `samples.jsonl`, TensorBoard's events where its extra is installed, and the console.
+
+    Args:
+        folder: the run's folder.
+        console: what the user sees.
+        positions: how many records each file had when the checkpoint was written that the run goes on from, as
+            `sync` gave them; empty for a new run. Later records are dropped.
+        step: the step that the run goes on from.
+        clock: seconds since 1970.
+
+    Raises:
+        StorageError: a file cannot be written.
+        DataError: the records of the run cannot be read.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        console: Console,
+        positions: Mapping[str, int],
+        step: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
+        self._console = console
+        self._metrics = Record(folder / METRICS, positions.get(METRICS, 0))
+        self._samples = Record(folder / SAMPLES, positions.get(SAMPLES, 0))
+        self._events = None
+        if tensorboard.available():
+            self._events = tensorboard.TensorBoard(folder / EVENTS, step, clock())
+        console.recall(read_records(folder / METRICS))
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Write one record and give it its time; raises `StorageError` where the disk refuses."""
+        timed = {**record, "time": self._clock()}
+        self._metrics.log(timed)
+        if self._events is not None:
+            self._events.log(timed)
+        self._console.record(timed)
+
+    def sample(self, step: int, text: str) -> None:
+        """Write one text from the model; raises `StorageError` where the disk refuses."""
+        self._samples.log({"step": step, "time": self._clock(), "text": text})
+        self._console.sample(step, text)
+
+    def sync(self) -> dict[str, int]:
+        """Flush everything to the disk; how many records each file has."""
+        if self._events is not None:
+            self._events.sync()
+        for file in (self._metrics, self._samples):
+            file.sync()
+        return {file.path.name: file.count for file in (self._metrics, self._samples)}
+
+    def close(self) -> None:
+        """Close all files; the console is the caller's."""
+        self._metrics.close()
+        self._samples.close()
+        if self._events is not None:
+            self._events.close()

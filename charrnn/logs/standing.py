@@ -1,0 +1,70 @@
+"""Where a run stands, as far as its records have told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass
+class Standing:
+    """The figures that a console shows.
+
+    Attributes:
+        title: what is trained.
+        steps: updates in all; 0 until known.
+        steps_per_epoch: updates in an epoch.
+        train: the latest training record.
+        valid: the latest validation record.
+        best: bits per character of the best validation.
+        losses: the training losses, in nats.
+        sample: the step and the text of the latest sample.
+    """
+
+    title: str = ""
+    steps: int = 0
+    steps_per_epoch: int = 0
+    train: Mapping[str, Any] = field(default_factory=dict)
+    valid: Mapping[str, Any] = field(default_factory=dict)
+    best: float | None = None
+    losses: list[float] = field(default_factory=list)
+    sample: tuple[int, str] | None = None
+    _began: tuple[int, float] | None = None
+
+    def take(self, record: Mapping[str, Any]) -> None:
+        """Learn from a record."""
+        if record["split"] == "train":
+            self.train = record
+            self.losses.append(float(record["nats"]))
+        else:
+            self.valid = record
+            if record.get("best"):
+                self.best = float(record["bits_per_char"])
+
+    @property
+    def step(self) -> int:
+        """The latest step."""
+        return max(int(record.get("step", 0)) for record in (self.train, self.valid))
+
+    def left(self, now: float) -> float | None:
+        """Seconds to the end, from the pace since this was first asked; None while there is no pace to tell."""
+        if self._began is None or self.step < self._began[0]:
+            self._began = (self.step, now)
+        step, then = self._began
+        if self.step == step or not self.steps:
+            return None
+        return (self.steps - self.step) * (now - then) / (self.step - step)
+
+    def sparkline(self, width: int) -> str:
+        """The losses as a row of blocks, at most `width`, each the mean of its share of the records."""
+        known = [loss for loss in self.losses if math.isfinite(loss)]
+        count = min(width, len(known))
+        cuts = [i * len(known) // count for i in range(count + 1)] if count else []
+        means = [sum(known[a:b]) / (b - a) for a, b in pairwise(cuts)]
+        low, span = min(means, default=0.0), max(means, default=0.0) - min(means, default=0.0)
+        return "".join(_BLOCKS[round((mean - low) / span * 7) if span else 0] for mean in means)

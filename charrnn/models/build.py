@@ -1,0 +1,28 @@
+"""From the `model:` section to a model."""
+
+from __future__ import annotations
+
+import torch
+
+from charrnn.config.schema import Network as NetworkConfig
+from charrnn.models.core import generator_for
+from charrnn.models.network import Network
+
+
+def build_model(config: NetworkConfig, vocabulary: int, seed: int, dtype: torch.dtype) -> Network:
+    """A model with fresh weights, on the CPU.
+
+    Weights are drawn in fp32 and then converted, so that a model of another precision starts from the same place.
+
+    Args:
+        config: the `model:` section.
+        vocabulary: V, the number of symbols.
+        seed: the run's seed; the weights are a function of it.
+        dtype: the precision of weights and activations.
+    """
+    return Network(config, vocabulary, generator_for(seed, "initial weights")).to(dtype)
+
+
+def parameters_of(model: torch.nn.Module) -> int:
+    """The number of trained parameters; a tied table counts once."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)

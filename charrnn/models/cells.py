@@ -1,0 +1,187 @@
+"""Elman, GRU and LSTM layers.
+
+Each has a fused form (PyTorch's own kernel over all steps, with our weights handed in, so that weight-drop costs one
+masked copy per chunk and never a re-packed module) and a step form, which the variational dropout needs and which the
+tests hold against the fused one. Gates lie in PyTorch's order; `charrnn/scratch/` reads the same tensors in NumPy.
+
+Shapes: B rows, T steps, D input features, H hidden units, G = gates × H.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from charrnn.config.schema.model import ElmanCore, GruCore, LstmCore, StateDrop, WeightDrop
+from charrnn.models.core import Draws, RecurrentCore, State
+
+
+class GatedLayer(RecurrentCore):
+    """What the three layers share: two matrices, two biases, and the dropout inside the recurrence.
+
+    Initialisation: input matrices Glorot-uniform per gate, hidden matrices orthogonal per gate, biases zero.
+
+    Args:
+        inputs: D.
+        hidden: H.
+        drop: dropout inside the recurrence; `p: 0` for none.
+        name: tells this layer's masks from those of other layers.
+        generator: draws the initial weights.
+    """
+
+    gates: ClassVar[int]
+
+    def __init__(
+        self, inputs: int, hidden: int, drop: WeightDrop | StateDrop, name: str, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.drop = drop
+        self.name = name
+        rows = self.gates * hidden
+        self.weight_ih = nn.Parameter(torch.empty(rows, inputs))
+        self.weight_hh = nn.Parameter(torch.empty(rows, hidden))
+        self.bias_ih = nn.Parameter(torch.zeros(rows))
+        self.bias_hh = nn.Parameter(torch.zeros(rows))
+        for gate in self.weight_ih.chunk(self.gates):
+            nn.init.xavier_uniform_(gate, generator=generator)
+        for gate in self.weight_hh.chunk(self.gates):
+            nn.init.orthogonal_(gate, generator=generator)
+
+    def initial_state(self, batch: int) -> State:
+        """Zeros."""
+        return {"h": self.weight_hh.new_zeros(batch, self.hidden)}
+
+    def forward(self, x_BTD: Tensor, state: State, draws: Draws | None = None) -> tuple[Tensor, State]:
+        """Run over T steps: the fused form, or the step form where each step needs a mask of its own."""
+        weight_hh = self.weight_hh
+        if not self.training or self.drop.p == 0.0:
+            return self.fused(x_BTD, state, weight_hh)
+        assert draws is not None, "training with recurrent dropout needs draws"
+        if isinstance(self.drop, StateDrop):
+            return self.steps(x_BTD, state, draws.keep_rows(self.name, self.drop.p, state["h"]))
+        mask = draws.keep_weights(self.name, self.drop.p, weight_hh)
+        return self.fused(x_BTD, state, weight_hh * mask)
+
+    def steps(self, x_BTD: Tensor, state: State, keep_BH: Tensor | None = None) -> tuple[Tensor, State]:
+        """The step form; `keep_BH` masks the hidden state on its way into the hidden matrix, at every step."""
+        x_BTG = F.linear(x_BTD, self.weight_ih, self.bias_ih)
+        outputs = []
+        for x_BG in x_BTG.unbind(1):
+            fed_BH = state["h"] if keep_BH is None else state["h"] * keep_BH
+            state = self.step(x_BG, F.linear(fed_BH, self.weight_hh, self.bias_hh), state)
+            outputs.append(state["h"])
+        return torch.stack(outputs, 1), state
+
+    def _weights(self, weight_hh: Tensor) -> list[Tensor]:
+        return [self.weight_ih, weight_hh, self.bias_ih, self.bias_hh]
+
+    @abstractmethod
+    def fused(self, x_BTD: Tensor, state: State, weight_hh: Tensor) -> tuple[Tensor, State]:
+        """All steps in one kernel, with the hidden matrix that is handed in."""
+
+    @abstractmethod
+    def step(self, x_BG: Tensor, h_BG: Tensor, state: State) -> State:
+        """One step from the two projections, of the input and of the hidden state."""
+
+
+# has_biases, layers, dropout, training, bidirectional, batch_first: one layer, and never the kernel's own dropout,
+# whose masks could not be derived from the step
+_KERNEL = (True, 1, 0.0, False, False, True)
+
+
+class Elman(GatedLayer):
+    """h' = f(W x + U h + b), f = tanh or ReLU (Elman 1990; identity start: Le, Jaitly, Hinton 2015)."""
+
+    gates = 1
+
+    def __init__(
+        self,
+        config: ElmanCore,
+        inputs: int,
+        drop: WeightDrop | StateDrop,
+        name: str,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__(inputs, config.hidden, drop, name, generator)
+        self.relu = config.nonlinearity == "relu"
+        if config.init == "identity":
+            nn.init.eye_(self.weight_hh)
+
+    def fused(self, x_BTD: Tensor, state: State, weight_hh: Tensor) -> tuple[Tensor, State]:
+        """`torch.rnn_relu` or `torch.rnn_tanh`."""
+        kernel = torch.rnn_relu if self.relu else torch.rnn_tanh
+        y_BTH, h_1BH = kernel(x_BTD, state["h"][None], self._weights(weight_hh), *_KERNEL)
+        return y_BTH, {"h": h_1BH[0]}
+
+    def step(self, x_BG: Tensor, h_BG: Tensor, state: State) -> State:
+        """One step."""
+        return {"h": F.relu(x_BG + h_BG) if self.relu else torch.tanh(x_BG + h_BG)}
+
+
+class Gru(GatedLayer):
+    """Gated recurrent unit (Cho et al. 2014), the reset gate applied after the matrix product as in cuDNN."""
+
+    gates = 3
+
+    def __init__(
+        self,
+        config: GruCore,
+        inputs: int,
+        drop: WeightDrop | StateDrop,
+        name: str,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__(inputs, config.hidden, drop, name, generator)
+
+    def fused(self, x_BTD: Tensor, state: State, weight_hh: Tensor) -> tuple[Tensor, State]:
+        """`torch.gru`."""
+        y_BTH, h_1BH = torch.gru(x_BTD, state["h"][None], self._weights(weight_hh), *_KERNEL)
+        return y_BTH, {"h": h_1BH[0]}
+
+    def step(self, x_BG: Tensor, h_BG: Tensor, state: State) -> State:
+        """One step; gates reset, update, new."""
+        x_reset, x_update, x_new = x_BG.chunk(3, 1)
+        h_reset, h_update, h_new = h_BG.chunk(3, 1)
+        reset, update = torch.sigmoid(x_reset + h_reset), torch.sigmoid(x_update + h_update)
+        new = torch.tanh(x_new + reset * h_new)
+        return {"h": new + update * (state["h"] - new)}
+
+
+class Lstm(GatedLayer):
+    """Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber, Cummins 2000)."""
+
+    gates = 4
+
+    def __init__(
+        self,
+        config: LstmCore,
+        inputs: int,
+        drop: WeightDrop | StateDrop,
+        name: str,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__(inputs, config.hidden, drop, name, generator)
+        with torch.no_grad():
+            self.bias_ih.chunk(4)[1].fill_(config.forget_bias)
+
+    def initial_state(self, batch: int) -> State:
+        """Zeros, for the hidden state and the cell."""
+        zeros = self.weight_hh.new_zeros(batch, self.hidden)
+        return {"h": zeros, "c": zeros.clone()}
+
+    def fused(self, x_BTD: Tensor, state: State, weight_hh: Tensor) -> tuple[Tensor, State]:
+        """`torch.lstm`."""
+        start = [state["h"][None], state["c"][None]]
+        y_BTH, h_1BH, c_1BH = torch.lstm(x_BTD, start, self._weights(weight_hh), *_KERNEL)
+        return y_BTH, {"h": h_1BH[0], "c": c_1BH[0]}
+
+    def step(self, x_BG: Tensor, h_BG: Tensor, state: State) -> State:
+        """One step; gates input, forget, new, output."""
+        inputs, forget, new, output = (x_BG + h_BG).chunk(4, 1)
+        c_BH = torch.sigmoid(forget) * state["c"] + torch.sigmoid(inputs) * torch.tanh(new)
+        return {"h": torch.sigmoid(output) * torch.tanh(c_BH), "c": c_BH}

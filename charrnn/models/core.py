@@ -1,0 +1,95 @@
+"""The recurrent contract, and where the random numbers of a training step come from.
+
+Shapes: B rows (lanes), T steps, D input features, H hidden units.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+State = Mapping[str, Tensor]
+"""A recurrent state: named tensors, lane dimension first."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Randomness as a function of (seed, step, layer): there is no generator state to save.
+
+    Masks are drawn for all rows of the global batch and sliced, so that neither the number of processes nor
+    micro-batches change them.
+
+    Args:
+        seed: the run's seed.
+        step: the update that the numbers are for.
+        rows: rows of the global batch.
+        first: the first of them that this process works on.
+    """
+
+    seed: int
+    step: int
+    rows: int
+    first: int = 0
+
+    def keep_rows(self, layer: str, p: float, like: Tensor) -> Tensor:
+        """A dropout mask of the shape of `like` (B, …): 0 with probability p, else 1 / (1 − p)."""
+        whole = self._keep(layer, p, (self.rows, *like.shape[1:]), like)
+        return whole[self.first : self.first + like.shape[0]]
+
+    def keep_weights(self, layer: str, p: float, like: Tensor) -> Tensor:
+        """A mask for a weight matrix, one and the same for all rows."""
+        return self._keep(layer, p, tuple(like.shape), like)
+
+    def _keep(self, layer: str, p: float, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        generator = generator_for(self.seed, f"step {self.step}", layer, device=like.device)
+        mask = torch.empty(shape, dtype=like.dtype, device=like.device)
+        return mask.bernoulli_(1.0 - p, generator=generator).div_(1.0 - p)
+
+
+def generator_for(seed: int, *names: str, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator whose seed is derived from `seed` and `names`."""
+    text = "/".join((str(seed), *names))
+    number = int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:8], "big") >> 1
+    return torch.Generator(device=device).manual_seed(number)
+
+
+class RecurrentCore(nn.Module, ABC):
+    """One recurrent layer: `initial_state(batch)`, then `core(x_BTD, state) -> (y_BTH, state)`.
+
+    The state that is returned has the names and shapes of the state that is taken, so calls chain: a sequence in
+    chunks, or step by step, gives what the whole sequence gives.
+    """
+
+    @abstractmethod
+    def initial_state(self, batch: int) -> State:
+        """The state before the first step, for `batch` rows."""
+
+    @abstractmethod
+    def forward(self, x_BTD: Tensor, state: State, draws: Draws | None = None) -> tuple[Tensor, State]:
+        """Run over T steps. `draws` feeds the dropout; it is needed in training mode only."""
+
+
+class Dropout(nn.Module):
+    """Dropout (Srivastava et al. 2014) whose mask comes from `Draws`.
+
+    Args:
+        p: the share of units dropped.
+        name: tells this layer's masks from all others.
+    """
+
+    def __init__(self, p: float, name: str) -> None:
+        super().__init__()
+        self.p = p
+        self.name = name
+
+    def forward(self, x: Tensor, draws: Draws | None) -> Tensor:
+        """Drop units of x (B, …) in training mode; return x itself in evaluation mode."""
+        if not self.training or self.p == 0.0:
+            return x
+        assert draws is not None, "training with dropout needs draws"
+        return x * draws.keep_rows(self.name, self.p, x)

@@ -1,0 +1,137 @@
+"""The recurrent network: input → optional BatchNorm → stacked layers → optional dense layers → output.
+
+Shapes: B rows, T steps, D input features, H hidden units, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from charrnn.config.schema import model as schema
+from charrnn.models.cells import Elman, GatedLayer, Gru, Lstm
+from charrnn.models.core import Draws, Dropout, State
+from charrnn.models.norm import SequenceBatchNorm
+
+
+class Network(nn.Module):
+    """A recurrent network over symbols.
+
+    Args:
+        config: the `model:` section.
+        vocabulary: V.
+        generator: draws the initial weights.
+    """
+
+    def __init__(self, config: schema.Network, vocabulary: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.input = _Input(config, vocabulary, generator)
+        self.layers = _stack(config.core, self.input.features, generator)
+        self.between = nn.ModuleList(
+            Dropout(config.core.dropout, f"after layer {i}") for i in range(len(self.layers) - 1)
+        )
+        self.head = _Head(config, vocabulary, generator)
+        if config.head.tie:
+            self.head.output.weight = self.input.table
+
+    def initial_state(self, batch: int) -> State:
+        """The state of all layers for `batch` rows, named `<layer>.<name>`."""
+        return {
+            f"{i}.{name}": tensor
+            for i, layer in enumerate(self.layers)
+            for name, tensor in layer.initial_state(batch).items()
+        }
+
+    def forward(
+        self,
+        ids_BT: Tensor,
+        state: State,
+        mask_BT: Tensor | None = None,
+        draws: Draws | None = None,
+    ) -> tuple[Tensor, State]:
+        """Scores of the next symbol at every position, and the state after the last.
+
+        Args:
+            ids_BT: symbols.
+            state: where each row begins.
+            mask_BT: False where a row has ended; BatchNorm leaves those positions out.
+            draws: the random numbers of a training step.
+
+        Returns:
+            logits_BTV and the new state.
+        """
+        y_BTH = self.input(ids_BT, mask_BT, draws)
+        after: dict[str, Tensor] = {}
+        for i, layer in enumerate(self.layers):
+            prefix = f"{i}."
+            own = {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
+            y_BTH, own = layer(y_BTH, own, draws)
+            after |= {prefix + name: tensor for name, tensor in own.items()}
+            if i < len(self.between):
+                y_BTH = self.between[i](y_BTH, draws)
+        return self.head(y_BTH, draws), after
+
+
+class _Input(nn.Module):
+    def __init__(self, config: schema.Network, vocabulary: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.norm = None
+        if isinstance(config.input, schema.EmbeddingInput):
+            self.table = nn.Parameter(torch.empty(vocabulary, config.input.size))
+            # A tied table is an output matrix too, and must not start with scores of the size of sqrt(D).
+            nn.init.normal_(self.table, std=config.input.size**-0.5 if config.head.tie else 1.0, generator=generator)
+            if config.input.batchnorm:
+                self.norm = SequenceBatchNorm(config.input.size)
+        else:
+            # One-hot rows are gathered from the identity, batch by batch; the text is never blown up to a cube.
+            self.register_buffer("table", torch.eye(vocabulary), persistent=False)
+        self.features = self.table.shape[1]
+        self.dropout = Dropout(config.input.dropout, "input")
+
+    def forward(self, ids_BT: Tensor, mask_BT: Tensor | None, draws: Draws | None) -> Tensor:
+        x_BTD = F.embedding(ids_BT, self.table)
+        if self.norm is not None:
+            x_BTD = self.norm(x_BTD, mask_BT)
+        return self.dropout(x_BTD, draws)
+
+
+class _Head(nn.Module):
+    def __init__(self, config: schema.Network, vocabulary: int, generator: torch.Generator) -> None:
+        super().__init__()
+        sizes = [config.core.hidden, *config.head.hidden, vocabulary]
+        linears = [_linear(i, o, generator) for i, o in pairwise(sizes)]
+        self.dense = nn.ModuleList(linears[:-1])
+        self.output = linears[-1]
+        self.dropout = nn.ModuleList(Dropout(config.head.dropout, f"head {i}") for i in range(len(linears)))
+
+    def forward(self, y_BTH: Tensor, draws: Draws | None) -> Tensor:
+        for dropout, dense in zip(self.dropout, self.dense, strict=False):
+            y_BTH = F.relu(dense(dropout(y_BTH, draws)))
+        return self.output(self.dropout[-1](y_BTH, draws))
+
+
+def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs)
+    nn.init.xavier_uniform_(layer.weight, generator=generator)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _stack(config: schema.Core, inputs: int, generator: torch.Generator) -> nn.ModuleList:
+    layers = nn.ModuleList()
+    for i in range(config.layers):
+        layers.append(_layer(config, inputs if i == 0 else config.hidden, f"layer {i}", generator))
+    return layers
+
+
+def _layer(config: schema.Core, inputs: int, name: str, generator: torch.Generator) -> GatedLayer:
+    match config:
+        case schema.ElmanCore():
+            return Elman(config, inputs, config.recurrent, name, generator)
+        case schema.GruCore():
+            return Gru(config, inputs, config.recurrent, name, generator)
+        case schema.LstmCore():
+            return Lstm(config, inputs, config.recurrent, name, generator)

@@ -1,0 +1,68 @@
+"""`charrnn train --check`: build everything, run one batch forward and backward, and say what it costs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from charrnn.config.load import Loaded
+from charrnn.corpus.prepare import prepare
+from charrnn.logs.console import Console
+from charrnn.models.build import parameters_of
+from charrnn.runs.memory import out_of_memory, peak_mebibytes
+from charrnn.runs.plan import apply_plan, make_plan
+from charrnn.runs.start import new_state, sampler_for
+from charrnn.tasks.language import LanguageTask
+from charrnn.train.interrupt import Interrupt
+from charrnn.train.loop import total_steps
+from charrnn.train.step import update
+
+_STEPS = 3
+
+
+def dry_run(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrupt) -> dict[str, Any]:
+    """Prepare the corpus, build the model, and do a few updates on a throw-away copy; no run folder is made.
+
+    Returns:
+        Device, vocabulary, parameters, peak memory in MiB, steps per epoch, steps in all, and an estimate of the
+        minutes that training takes (the median step of a few, so a rough one).
+    """
+    config = loaded.config
+    corpus = prepare(
+        config.corpus,
+        base=loaded.base,
+        corpora=corpora,
+        name=loaded.name,
+        progress=console.progress,
+        check=interrupt.check,
+    ).corpus
+    plan = make_plan(config.train)
+    device = apply_plan(plan)
+    task = LanguageTask(config, corpus)
+    sampler_for(config, corpus)
+    with out_of_memory(config):
+        state = new_state(task, config, device)
+        state.model.train()
+        stream = task.stream("train")
+        assert stream is not None
+        seconds, nats = [], 0.0
+        for step in range(_STEPS):
+            interrupt.check()
+            began = time.perf_counter()
+            result = update(task, state, stream.batch(step, device), config.train.clip_norm)
+            seconds.append(time.perf_counter() - began)
+            nats = nats or result.nats / result.count
+    steps = total_steps(config.train, stream.steps_per_epoch)
+    return {
+        "corpus": str(corpus.folder),
+        "device": f"{plan.device} ({plan.device_name})",
+        "vocabulary": corpus.vocabulary.size,
+        "parameters": parameters_of(state.model),
+        "peak_memory_mib": peak_mebibytes(plan.device),
+        "lanes": stream.rows,
+        "steps_per_epoch": stream.steps_per_epoch,
+        "steps": steps,
+        "first_loss_nats": round(nats, 4),
+        "estimated_minutes": round(sorted(seconds)[_STEPS // 2] * steps / 60, 1),
+    }

@@ -1,0 +1,94 @@
+"""The execution plan: on what, and how, a run computes; a resumed run repeats it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from charrnn.config.schema import Train
+from charrnn.errors import DeviceError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a run computes.
+
+    Attributes:
+        device: `cpu`, or `cuda:<number>`.
+        device_name: what the machine calls it.
+        precision: `fp32` or `fp64`.
+        deterministic: whether operations that may differ from run to run are refused.
+        threads: CPU threads.
+        torch: the version.
+    """
+
+    device: str
+    device_name: str
+    precision: str
+    deterministic: bool
+    threads: int
+    torch: str
+
+    def differences(self, former: dict[str, Any]) -> list[str]:
+        """What no longer is as in the plan of an earlier session, as `name: before → now`."""
+        now = asdict(self)
+        return [f"{name}: {former.get(name)} → {now[name]}" for name in now if former.get(name) != now[name]]
+
+
+def make_plan(settings: Train, former: dict[str, Any] | None = None) -> Plan:
+    """Decide how to compute.
+
+    Args:
+        settings: the `train:` section.
+        former: the plan of the session that is resumed; its number of threads is kept, as it moves results.
+
+    Raises:
+        DeviceError: the device does not exist here.
+    """
+    device = _device(settings.device)
+    threads = settings.threads or (former or {}).get("threads") or torch.get_num_threads()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    precision = "fp32" if settings.precision == "auto" else settings.precision
+    return Plan(str(device), name, precision, settings.deterministic, threads, torch.__version__)
+
+
+def apply_plan(plan: Plan) -> torch.device:
+    """Set this process up as the plan says, and return the device."""
+    torch.set_num_threads(plan.threads)
+    if plan.deterministic:
+        # cuBLAS reads this when CUDA starts, which has not happened yet.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(plan.deterministic)
+    return torch.device(plan.device)
+
+
+def _device(wanted: str) -> torch.device:
+    if wanted == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    device = torch.device(wanted)
+    if device.type == "cpu":
+        return device
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    index = device.index or 0
+    if index >= count:
+        raise DeviceError(
+            f"there is no device `{wanted}` here",
+            why=f"this PyTorch ({torch.__version__}) sees {count} CUDA devices",
+            hint="use --device cpu, or --device auto to take what there is",
+        )
+    return torch.device("cuda", index)
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,72 @@
+"""What a resumed run may change: keys that only say how to go on may, keys that make the run what it is may not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from charrnn.checkpoint.read import Checkpoint
+from charrnn.config.schema import is_identity
+from charrnn.corpus.tokens import TokenCorpus
+from charrnn.errors import ConfigError, DataError
+from charrnn.text.vocabulary import Vocabulary
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """The keys whose values differ, with both values, in the order of the config."""
+    keys = list(dict.fromkeys([*now, *before]))
+    return [(key, before.get(key), now.get(key)) for key in keys if before.get(key) != now.get(key)]
+
+
+def check_config(before: Mapping[str, Any], now: Mapping[str, Any], where: object) -> list[str]:
+    """Hold the config of a checkpoint against that of this command.
+
+    Args:
+        before: dotted keys and values of the checkpoint.
+        now: those of this command.
+        where: the run, for the error.
+
+    Returns:
+        A line for each change that takes effect.
+
+    Raises:
+        ConfigError: a key that makes the run what it is has changed.
+    """
+    changed = differences(before, now)
+    refused = [_line(*change, "refused") for change in changed if is_identity(change[0])]
+    if refused:
+        raise ConfigError(
+            "the config no longer describes the run that is to be resumed",
+            where=where,
+            why="\n".join(["key: in the run → now", *refused]),
+            hint="give these keys their former values, or start anew with --out DIR or --force",
+        )
+    return [_line(*change, "takes effect") for change in changed]
+
+
+def check_corpus(checkpoint: Checkpoint, corpus: TokenCorpus) -> None:
+    """Hold the corpus and its vocabulary against the checkpoint's.
+
+    Raises:
+        DataError: they differ; for a vocabulary the first differing entries are named.
+    """
+    former = Vocabulary.from_json(checkpoint.document("vocabulary"))
+    if former.digest != corpus.vocabulary.digest:
+        raise DataError(
+            "the vocabulary is not the one that the run was trained with",
+            where=corpus.folder,
+            why="\n".join(["in the run (here), in the text now (there):", *former.difference(corpus.vocabulary)]),
+            hint="bring the former text back, or start anew with --out DIR or --force",
+        )
+    digest = checkpoint.document("config")["corpus_digest"]
+    if digest != corpus.digest:
+        raise DataError(
+            "the text is not the one that the run was trained on",
+            where=corpus.folder,
+            why=f"digest in the run {digest[:16]}…, now {corpus.digest[:16]}…",
+            hint="bring the former text back, or start anew with --out DIR or --force",
+        )
+
+
+def _line(key: str, before: Any, now: Any, effect: str) -> str:
+    return f"{key}: {before} → {now} ({effect})"

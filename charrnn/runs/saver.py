@@ -1,0 +1,87 @@
+"""When checkpoints are written, which are kept, and what `best` and `last` name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from charrnn.checkpoint.layout import checkpoints, step_name
+from charrnn.checkpoint.write import write_checkpoint
+from charrnn.config.schema.train import Save
+from charrnn.files.atomic import remove_folder
+from charrnn.runs.folder import RunFolder
+from charrnn.train.state import TrainState
+
+
+class Positions(Protocol):
+    """The records of a run, as far as a checkpoint must know them."""
+
+    def sync(self) -> dict[str, int]:
+        """Flush all records to the disk; how many lines each file has."""
+
+
+class RunSaver:
+    """Writes the checkpoints of one run.
+
+    Args:
+        folder: the run.
+        settings: the `train.save:` section.
+        documents: what rebuilds model, vocabulary and config without any other file.
+        records: the run's records; a checkpoint remembers how long they were.
+        clock: seconds, for saving by time.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        settings: Save,
+        documents: dict[str, Any],
+        records: Positions,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folder = folder
+        self.settings = settings
+        self.documents = documents
+        self.records = records
+        self.clock = clock
+        self._saved_at = clock()
+        self._saved: tuple[object, ...] = ()
+
+    def resumed(self, state: TrainState) -> None:
+        """Take note that the newest checkpoint holds `state`."""
+        self._saved = _content(state)
+
+    def due(self, step: int, steps_per_epoch: int) -> bool:
+        """Whether a checkpoint falls due at `step`: by steps, by epoch, or by time."""
+        every = steps_per_epoch if self.settings.every == "epoch" else self.settings.every
+        late = self.clock() - self._saved_at >= 60.0 * self.settings.minutes
+        return step > 0 and (step % every == 0 or late)
+
+    def save(self, state: TrainState) -> None:
+        """Write a checkpoint unless the newest one holds the same; then point to it; then remove old ones.
+
+        Raises:
+            StorageError: the disk refused; earlier checkpoints are untouched.
+        """
+        if _content(state) == self._saved:
+            return
+        train = state.document() | {"records": self.records.sync()}
+        folder = write_checkpoint(
+            self.folder.checkpoints, state.step, state.groups(), self.documents | {"train": train}
+        )
+        self.folder.point("last", folder)
+        if state.best is not None and state.best["step"] == state.step:
+            self.folder.point("best", folder)
+        self._saved, self._saved_at = _content(state), self.clock()
+        self._remove_old(state)
+
+    def _remove_old(self, state: TrainState) -> None:
+        best = None if state.best is None else step_name(int(state.best["step"]))
+        candidates = [f for f in checkpoints(self.folder.checkpoints) if f.name != best]
+        for folder in candidates[: -self.settings.keep]:
+            remove_folder(folder)
+
+
+def _content(state: TrainState) -> tuple[object, ...]:
+    return (state.step, len(state.history), state.ended)

@@ -1,0 +1,203 @@
+"""Start, resume or decline a training run: the decisions first, then the wiring, then the loop."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from charrnn.checkpoint.read import Checkpoint
+from charrnn.config.load import Loaded, flatten
+from charrnn.config.render import render
+from charrnn.config.schema import Config
+from charrnn.corpus.prepare import prepare
+from charrnn.corpus.tokens import TokenCorpus
+from charrnn.errors import UsageError
+from charrnn.files.atomic import make_folder, storage_errors, sweep, write_text
+from charrnn.files.lock import folder_lock
+from charrnn.logs.console import Console
+from charrnn.logs.logger import RunLog
+from charrnn.models.build import parameters_of
+from charrnn.runs.folder import RunFolder
+from charrnn.runs.memory import out_of_memory
+from charrnn.runs.plan import Plan, apply_plan, make_plan
+from charrnn.runs.resume import check_config, check_corpus
+from charrnn.runs.saver import RunSaver
+from charrnn.runs.use import config_of, continuation
+from charrnn.scratch.network import StepNetwork
+from charrnn.tasks.language import LanguageTask
+from charrnn.train.interrupt import Interrupt
+from charrnn.train.loop import Training, total_steps
+from charrnn.train.optim import build_optimizer
+from charrnn.train.state import TrainState, model_arrays
+
+
+def train_run(
+    loaded: Loaded, folder: Path, mode: str, corpora: Path, console: Console, interrupt: Interrupt
+) -> dict[str, Any]:
+    """Train a run to its end.
+
+    Args:
+        loaded: the config.
+        folder: the run's folder.
+        mode: `new`, `resume` (go on where the run stopped), or `force` (delete what is there).
+        corpora: where corpora are looked for and prepared.
+        console: what the user sees.
+        interrupt: the signals so far.
+
+    Returns:
+        What the run came to: its folder, steps, why it ended, and its best validation.
+
+    Raises:
+        UsageError: the folder holds a run and `mode` is `new`; or another process works in it.
+        ConfigError, DataError: the run cannot go on with this config or text.
+        Interrupted: a signal asked to stop; the state has been saved.
+    """
+    make_folder(folder)
+    with folder_lock(folder):
+        run = RunFolder(folder)
+        checkpoint = _begin(run, loaded, mode, console)
+        if mode == "new" and checkpoint is not None:
+            return _outcome(run, checkpoint.document("train"))
+        corpus = prepare(
+            loaded.config.corpus,
+            base=loaded.base,
+            corpora=corpora,
+            name=loaded.name,
+            progress=console.progress,
+            check=interrupt.check,
+        ).corpus
+        if checkpoint is not None:
+            check_corpus(checkpoint, corpus)
+        write_text(run.config, render(loaded))
+        with out_of_memory(loaded.config):
+            return _train(run, loaded.config, corpus, checkpoint, console, interrupt)
+
+
+def _begin(run: RunFolder, loaded: Loaded, mode: str, console: Console) -> Checkpoint | None:
+    """The checkpoint to go on from, or None to begin; in mode `new`, the last one of a finished run."""
+    sweep(run.checkpoints)
+    if mode == "force":
+        _clear(run)
+        return None
+    checkpoint = run.newest()
+    if not run.used:
+        if mode == "resume":
+            console.note(f"there is nothing to resume in {run.path}: starting anew")
+        return None
+    if mode == "resume":
+        if checkpoint is None:
+            console.note(f"the run in {run.path} stopped before its first checkpoint: starting from the beginning")
+            return None
+        for line in check_config(flatten(config_of(checkpoint)), flatten(loaded.config), run.path):
+            console.note(line)
+        return checkpoint
+    if checkpoint is None or checkpoint.document("train")["ended"] is None:
+        raise UsageError(
+            "this folder holds a run that is not finished",
+            where=run.path,
+            hint="go on with --resume, or delete it and start anew with --force, or choose another --out",
+        )
+    if flatten(config_of(checkpoint)) != flatten(loaded.config):
+        raise UsageError(
+            "this folder holds a finished run of another config",
+            where=run.path,
+            hint="go on under the new config with --resume, or start anew with --force, or choose another --out",
+        )
+    console.note(f"nothing to do: the run in {run.path} is finished ({checkpoint.document('train')['ended']})")
+    return checkpoint
+
+
+def _clear(run: RunFolder) -> None:
+    with storage_errors(run.path):
+        for path in (run.config, run.metrics, run.samples, run.path / "best", run.path / "last"):
+            path.unlink(missing_ok=True)
+        for folder in (run.checkpoints, run.tensorboard):
+            if folder.is_dir():
+                shutil.rmtree(folder)
+
+
+def _train(
+    run: RunFolder,
+    config: Config,
+    corpus: TokenCorpus,
+    checkpoint: Checkpoint | None,
+    console: Console,
+    interrupt: Interrupt,
+) -> dict[str, Any]:
+    plan = make_plan(config.train, _former_plan(checkpoint))
+    device = apply_plan(plan)
+    task = LanguageTask(config, corpus)
+    state = new_state(task, config, device)
+    positions = {}
+    if checkpoint is not None:
+        state.restore(checkpoint, device)
+        positions = checkpoint.document("train")["records"]
+        _say_resumed(console, checkpoint, plan, state)
+    stream = task.stream("train")
+    assert stream is not None, "an empty training split is refused when the corpus is prepared"
+    with closing(RunLog(run.path, console, positions, state.step)) as log:
+        saver = RunSaver(run, config.train.save, _documents(config, corpus, plan), log)
+        if checkpoint is not None:
+            saver.resumed(state)
+        steps = total_steps(config.train, stream.steps_per_epoch)
+        console.start(run.path, parameters_of(state.model), steps, stream.steps_per_epoch, plan.device)
+        sampler = sampler_for(config, corpus)
+        Training(task, state, stream, config.train, config.evaluate, device, saver, log, sampler, interrupt).run()
+    return _outcome(run, state.document())
+
+
+def new_state(task: LanguageTask, config: Config, device: torch.device) -> TrainState:
+    """A run at its very beginning, on `device`."""
+    model = task.model().to(device)
+    stream = task.stream("train")
+    assert stream is not None
+    lanes = task.initial_state(model, stream.rows)
+    return TrainState(model, build_optimizer(config.train.optimizer, model), lanes, config.train.seed)
+
+
+def _former_plan(checkpoint: Checkpoint | None) -> dict[str, Any] | None:
+    return None if checkpoint is None else checkpoint.document("config")["plan"]
+
+
+def _say_resumed(console: Console, checkpoint: Checkpoint, plan: Plan, state: TrainState) -> None:
+    console.note(f"resuming {checkpoint.folder} at step {state.step}")
+    changed = plan.differences(_former_plan(checkpoint) or {})
+    if changed:
+        console.note("not bit for bit what an unbroken run would give: " + ", ".join(changed))
+
+
+def _documents(config: Config, corpus: TokenCorpus, plan: Plan) -> dict[str, Any]:
+    return {
+        "config": {
+            "config": config.model_dump(mode="json"),
+            "corpus_digest": corpus.digest,
+            "plan": asdict(plan),
+        },
+        "vocabulary": corpus.vocabulary.to_json(),
+    }
+
+
+def sampler_for(config: Config, corpus: TokenCorpus) -> Callable[[TrainState], str]:
+    """A text from the model as it is, for the log; a seed that cannot be spelled is an error before training."""
+    options, vocabulary = config.sample, corpus.vocabulary
+    if options.seed:
+        vocabulary.encode(options.seed)
+
+    def text(state: TrainState) -> str:
+        network = StepNetwork(config.model, model_arrays(state.model))
+        pieces = continuation(network, vocabulary, options, 0, "error", lambda: None)
+        return (options.seed or "") + "".join(pieces)
+
+    return text
+
+
+def _outcome(run: RunFolder, document: dict[str, Any]) -> dict[str, Any]:
+    history = document["history"]
+    best = min(history, key=lambda record: record["nats"], default=None)
+    return {"run": str(run.path), "step": document["step"], "ended": document["ended"], "best": best}

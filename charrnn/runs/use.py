@@ -1,0 +1,115 @@
+"""A trained model, opened for use: torch-free, from a checkpoint alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from charrnn.checkpoint.read import Checkpoint
+from charrnn.config.schema import Config, Sample
+from charrnn.errors import CheckpointError, UsageError
+from charrnn.runs.folder import find_checkpoint
+from charrnn.sample.decode import generate, text_of
+from charrnn.scratch.network import StepNetwork
+from charrnn.text.encode import Unknown
+from charrnn.text.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class OpenModel:
+    """A model with all that using it needs.
+
+    Attributes:
+        folder: the checkpoint.
+        label: how to call it in a message.
+        config: the run's config.
+        vocabulary: its symbols.
+        network: the model, one symbol at a time.
+    """
+
+    folder: Path
+    label: str
+    config: Config
+    vocabulary: Vocabulary
+    network: StepNetwork
+
+    def options(self, given: Mapping[str, Any]) -> Sample:
+        """The run's `sample:` section with the options that were given in its place.
+
+        Raises:
+            UsageError: an option has a value that is not allowed.
+        """
+        try:
+            return Sample.model_validate(self.config.sample.model_dump() | dict(given))
+        except ValidationError as error:
+            problems = [
+                f"--{str(problem['loc'][0]).replace('_', '-')} {problem['input']}: {problem['msg']}"
+                for problem in error.errors()
+            ]
+            raise UsageError("\n".join(problems)) from error
+
+    def text(self, options: Sample, number: int, unknown: Unknown, check: Callable[[], None]) -> Iterator[str]:
+        """The text that follows the seed, in pieces as it is made.
+
+        Args:
+            options: what to draw and how.
+            number: the number of the sample; each has draws of its own.
+            unknown: `error`, `skip` or `replace`, for symbols of the seed that the vocabulary lacks.
+            check: called before every symbol; it may raise to stop.
+        """
+        return continuation(self.network, self.vocabulary, options, number, unknown, check)
+
+
+def continuation(
+    network: StepNetwork,
+    vocabulary: Vocabulary,
+    options: Sample,
+    number: int,
+    unknown: Unknown,
+    check: Callable[[], None],
+) -> Iterator[str]:
+    """What the model writes after the seed of `options`; see `OpenModel.text`."""
+    prompt = vocabulary.encode(options.seed, unknown=unknown).tolist() if options.seed else []
+    return text_of(generate(network, prompt, options, number, check), vocabulary, options.stop)
+
+
+def open_model(place: Path | None, runs: Path) -> OpenModel:
+    """Open the model of a run or of a checkpoint; None means the newest run.
+
+    Raises:
+        UsageError: there is no such run.
+        CheckpointError: the checkpoint is missing, damaged, or does not fit its own config.
+    """
+    checkpoint, which = find_checkpoint(place, runs)
+    config = config_of(checkpoint)
+    vocabulary = Vocabulary.from_json(checkpoint.document("vocabulary"))
+    arrays = checkpoint.tensors("model")
+    try:
+        network = StepNetwork(config.model, arrays)
+        network.step(np.zeros(1, dtype=np.int64), network.initial_state(1))
+    except (KeyError, ValueError, IndexError) as error:
+        raise CheckpointError(
+            "the checkpoint's tensors do not fit its config", where=checkpoint.folder, why=str(error)
+        ) from error
+    return OpenModel(checkpoint.folder, f"{checkpoint.folder} ({which})", config, vocabulary, network)
+
+
+def config_of(checkpoint: Checkpoint) -> Config:
+    """The config that a checkpoint was trained with.
+
+    Raises:
+        CheckpointError: it is damaged, or of another version of charrnn.
+    """
+    try:
+        return Config.model_validate(checkpoint.document("config")["config"])
+    except (ValidationError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            "the checkpoint's config is not one that this version of charrnn knows",
+            where=checkpoint.folder / "config.json",
+            why=str(error),
+        ) from error

@@ -1,0 +1,1 @@
+"""Floor 2: the recurrent cells in plain NumPy; the sampler runs on them, without torch."""

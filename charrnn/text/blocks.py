@@ -1,0 +1,126 @@
+"""The bytes of source files, block by block, unpacked where they are packed, and proven not to have changed."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from charrnn.errors import DataError
+
+BLOCK = 1 << 20
+"""How many bytes are in memory at a time."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A part of a source.
+
+    Attributes:
+        name: what the manifest calls it, the same on every machine.
+        place: the file, or the bytes themselves where there is none.
+    """
+
+    name: str
+    place: Path | bytes
+
+    @property
+    def label(self) -> str:
+        """What errors call it: where the user finds it."""
+        return str(self.place) if isinstance(self.place, Path) else self.name
+
+    def open(self) -> BinaryIO:
+        """The bytes as they lie there, from their beginning."""
+        return self.place.open("rb") if isinstance(self.place, Path) else io.BytesIO(self.place)
+
+    def size(self) -> int:
+        """How many bytes lie there.
+
+        Raises:
+            DataError: they cannot be read.
+        """
+        with read_errors(self.label):
+            return self.place.stat().st_size if isinstance(self.place, Path) else len(self.place)
+
+
+@contextmanager
+def read_errors(place: object) -> Iterator[None]:
+    """Turn the operating system's refusals to read `place` into a `DataError` (exit code 3)."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError("cannot read the source", where=place, why=error.strerror or str(error)) from error
+
+
+def file_digest(file: SourceFile, on_block: Callable[[int], None]) -> tuple[int, str]:
+    """The size and the SHA-256 of the bytes as they lie there; `on_block` hears of the bytes read so far.
+
+    Raises:
+        DataError: they cannot be read.
+    """
+    with read_errors(file.label), file.open() as opened:
+        raw = _Hashed(opened)
+        while raw.read(BLOCK):
+            on_block(raw.count)
+        return raw.count, raw.hash.hexdigest()
+
+
+def read_blocks(file: SourceFile, sha256: str, on_block: Callable[[int], None]) -> Iterator[bytes]:
+    """The content of `file` in blocks, unpacked if it is gzip.
+
+    Args:
+        file: what to read.
+        sha256: the digest that the file had when it was looked at first.
+        on_block: hears of the bytes of the file read so far, packed ones where it is packed.
+
+    Raises:
+        DataError: the file cannot be read, is damaged, or is not what it was.
+    """
+    with read_errors(file.label), file.open() as opened:
+        packed = opened.read(2) == _GZIP_MAGIC
+        opened.seek(0)
+        raw = _Hashed(opened)
+        for block in _unpacked(raw, file.label) if packed else iter(lambda: raw.read(BLOCK), b""):
+            yield block
+            on_block(raw.count)
+        if raw.hash.hexdigest() != sha256:
+            raise DataError(
+                "the source was changed while it was read",
+                where=file.label,
+                hint="run the same command again when nothing writes to it",
+            )
+
+
+def _unpacked(raw: _Hashed, label: str) -> Iterator[bytes]:
+    try:
+        with gzip.GzipFile(fileobj=cast(BinaryIO, raw)) as unpacked:
+            while block := unpacked.read(BLOCK):
+                yield block
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(
+            "the gzip file is damaged", where=label, why=str(error), hint="fetch or pack it again"
+        ) from error
+
+
+class _Hashed:
+    """A file that is hashed and counted as it is read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.count = 0
+        self.hash = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes; none at the end."""
+        data = self._file.read(size)
+        self.count += len(data)
+        self.hash.update(data)
+        return data

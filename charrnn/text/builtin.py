@@ -1,0 +1,107 @@
+"""Texts that have a name: two known files, and one that every Python installation carries."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from charrnn.errors import DataError
+from charrnn.files import digest
+from charrnn.text.blocks import SourceFile, read_errors
+
+_REFERENCE = "builtin:python-reference"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A public text.
+
+    Attributes:
+        url: where it is downloaded from.
+        sha256: the digest of its bytes.
+        places: where it may lie below the folder that `CHARRNN_DATA` names.
+    """
+
+    url: str
+    sha256: str
+    places: tuple[str, ...]
+
+    def at_hand(self) -> Path | None:
+        """The file below the folder that the environment variable `CHARRNN_DATA` names, if it is there.
+
+        Raises:
+            DataError: a file is there, and it is another one.
+        """
+        folder = os.environ.get("CHARRNN_DATA")
+        for path in (Path(folder).expanduser() / place for place in self.places) if folder else ():
+            if path.is_file():
+                with read_errors(path):
+                    found = digest.of_file(path)
+                if found != self.sha256:
+                    raise DataError(
+                        "this file is not the known text that its name says",
+                        where=path,
+                        why=f"its sha256 is {found}, that of the text is {self.sha256}",
+                        hint="remove it, or unset CHARRNN_DATA to download the text",
+                    )
+                return path
+        return None
+
+
+KNOWN = {
+    "named:nietzsche": Known(
+        "https://s3.amazonaws.com/text-datasets/nietzsche.txt",
+        "23cf69874ab69d3d256099ab530ea4be24d47d9675b673bcc67cbcd6298ec647",
+        ("nietzsche/nietzsche.txt", "nietzsche.txt"),
+    ),
+    "named:tiny-shakespeare": Known(
+        "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+        "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+        ("tinyshakespeare/input.txt", "tiny-shakespeare.txt"),
+    ),
+}
+
+
+def known(source: str) -> Known:
+    """The public text that `source` (`named:…`) names.
+
+    Raises:
+        DataError: there is none of this name.
+    """
+    if source not in KNOWN:
+        raise _no_such(source, [*KNOWN])
+    return KNOWN[source]
+
+
+def builtin(source: str) -> SourceFile:
+    """The text that `source` (`builtin:…`) names; it differs from one Python version to the next.
+
+    Raises:
+        DataError: there is none of this name, or this Python was installed without it.
+    """
+    if source != _REFERENCE:
+        raise _no_such(source, [_REFERENCE])
+    try:
+        from pydoc_data.topics import topics
+    except ImportError as error:
+        raise DataError(
+            "this Python was installed without the text of its language reference",
+            where=source,
+            why=str(error),
+            hint="install the complete standard library, or choose another corpus.source",
+        ) from error
+    version = ".".join(platform.python_version_tuple()[:2])
+    text = "\n".join(topics[name].strip("\n") + "\n" for name in sorted(topics))
+    return SourceFile(f"{source} (Python {version})", text.encode("utf-8"))
+
+
+def _no_such(source: str, names: list[str]) -> DataError:
+    close = get_close_matches(source, names, n=1, cutoff=0.5)
+    return DataError(
+        f"there is no text named {source!r}",
+        why=f"known: {', '.join(names)}",
+        hint=f"did you mean {close[0]}?" if close else None,
+    )

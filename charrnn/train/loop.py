@@ -1,0 +1,164 @@
+"""The training loop. It never asks which task it trains."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+from charrnn.config.schema import Evaluate, Train
+from charrnn.contracts import Stream, Task
+from charrnn.errors import Interrupted
+from charrnn.train.evaluate import evaluate
+from charrnn.train.interrupt import Interrupt
+from charrnn.train.optim import set_rate
+from charrnn.train.schedule import rate_factor, should_stop
+from charrnn.train.state import Tally, TrainState
+from charrnn.train.step import update
+
+
+class Saver(Protocol):
+    """Where checkpoints go."""
+
+    def due(self, step: int, steps_per_epoch: int) -> bool:
+        """Whether the settings ask for a checkpoint now."""
+
+    def save(self, state: TrainState) -> None:
+        """Write a checkpoint, move `last` and `best`, and only then remove what is too old."""
+
+
+class Log(Protocol):
+    """Where records go."""
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Write one record."""
+
+    def sample(self, step: int, text: str) -> None:
+        """Write one sample."""
+
+
+@dataclass
+class Training:
+    """One run of training: what it works on and whom it tells.
+
+    Attributes:
+        task: what is trained.
+        state: where the run stands.
+        stream: the batches of the training split.
+        settings: the `train:` section.
+        evaluation: the `evaluate:` section.
+        device: where the model is.
+        saver: writes checkpoints.
+        logger: writes records.
+        sampler: makes a text from the model as it is; None for no samples.
+        interrupt: the signals so far.
+    """
+
+    task: Task
+    state: TrainState
+    stream: Stream
+    settings: Train
+    evaluation: Evaluate
+    device: torch.device
+    saver: Saver
+    logger: Log
+    sampler: Callable[[TrainState], str] | None
+    interrupt: Interrupt
+    clock: Callable[[], float] = time.perf_counter
+
+    def __post_init__(self) -> None:
+        self.steps = total_steps(self.settings, self.stream.steps_per_epoch)
+        self._since = self.clock()
+
+    def run(self) -> None:
+        """Train to the end, or until a signal asks to stop; either way the last state is saved.
+
+        Raises:
+            Interrupted: a signal asked to stop; the state has been saved.
+            DivergedError: the loss is not finite; the last good checkpoint stands.
+        """
+        self.state.model.train()
+        try:
+            while True:
+                self._validate_when_due()
+                self.state.ended = self._ending()
+                self._save_when_due()
+                if self.state.ended:
+                    return
+                self.interrupt.check()
+                self._update()
+                self._log_when_due()
+        except Interrupted:
+            self.saver.save(self.state)
+            raise
+
+    def _update(self) -> None:
+        state = self.state
+        if state.step % self.stream.steps_per_epoch == 0:
+            state.epoch = Tally()
+        set_rate(state.optimizer, self._rate())
+        batch = self.stream.batch(state.step, self.device)
+        result = update(self.task, state, batch, self.settings.clip_norm)
+        for tally in (state.interval, state.epoch):
+            tally.add(result.nats, result.count, result.grad_norm)
+
+    def _rate(self) -> float:
+        schedule, state = self.settings.schedule, self.state
+        return self.settings.optimizer.lr * rate_factor(schedule, state.step, self.steps, state.history)
+
+    def _ending(self) -> str | None:
+        if self.state.step >= self.steps:
+            return "all steps are done"
+        if should_stop(self.settings.early_stop, self.state.history):
+            return "validation no longer improves"
+        return None
+
+    def _log_when_due(self) -> None:
+        state = self.state
+        if state.step % self.settings.log_every and state.step != self.steps:
+            return
+        tally, now = state.interval, self.clock()
+        rate = state.optimizer.param_groups[0]["lr"]
+        speed = tally.count / max(now - self._since, 1e-9)
+        figures = self.task.metrics(tally.mean, "train")
+        extra = {"lr": rate, "grad_norm": tally.mean_grad_norm, "tokens_per_second": speed}
+        self.logger.log(self._record("train") | figures | extra)
+        state.interval, self._since = Tally(), now
+
+    def _validate_when_due(self) -> None:
+        state, every = self.state, self.evaluation.every
+        period = self.stream.steps_per_epoch if every == "epoch" else every
+        due = state.step > 0 and (state.step % period == 0 or state.step == self.steps)
+        if not due or (state.history and state.history[-1]["step"] == state.step):
+            return
+        began = self.clock()
+        result = evaluate(self.task, state.model, "valid", self.device, self.interrupt.check)
+        if result is not None:
+            figures = self.task.metrics(result.nats, "valid")
+            state.history.append({"step": state.step} | figures)
+            extra = {"lanes": result.lanes, "best": state.best is state.history[-1], "train_nats": state.epoch.mean}
+            self.logger.log(self._record("valid") | figures | extra)
+            if self.sampler is not None:
+                self.logger.sample(state.step, self.sampler(state))
+        self._since += self.clock() - began
+
+    def _save_when_due(self) -> None:
+        state = self.state
+        improved = state.best is not None and state.best["step"] == state.step
+        wanted = self.interrupt.take_save() or self.saver.due(state.step, self.stream.steps_per_epoch)
+        if state.ended or improved or wanted:
+            self.saver.save(state)
+
+    def _record(self, split: str) -> dict[str, Any]:
+        epoch = self.state.step / self.stream.steps_per_epoch
+        return {"step": self.state.step, "epoch": round(epoch, 4), "split": split}
+
+
+def total_steps(settings: Train, steps_per_epoch: int) -> int:
+    """Updates in all: the shorter of `epochs` and `max_steps`."""
+    by_epochs = None if settings.epochs is None else settings.epochs * steps_per_epoch
+    ends = [end for end in (by_epochs, settings.max_steps) if end is not None]
+    return min(ends)

@@ -1,0 +1,72 @@
+"""What never loads torch, and starts fast because of it. Each command runs in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PROBE = """
+import json, sys
+from charrnn.cli.main import main
+sys.argv = ["charrnn", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as stop:
+    code = stop.code or 0
+else:
+    code = 0
+print("\\n" + json.dumps([code, "torch" in sys.modules]), file=sys.stderr)
+"""
+
+
+def probe(folder: Path, *arguments: str, text: str = "") -> tuple[int, bool, str]:
+    """Exit code, whether torch was loaded, and standard output."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *arguments], cwd=folder, input=text, capture_output=True, text=True, check=False
+    )
+    code, torch = json.loads(done.stderr.splitlines()[-1])
+    return code, torch, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--help"], 0),
+        (["--version"], 0),
+        (["train", "--help"], 0),
+        (["config", "schema"], 0),
+        (["config", "show", str(ROOT / "configs" / "demo.yaml")], 0),
+        (["train", "missing.yaml"], 2),
+        (["train", "wrong.yaml"], 2),
+        (["prepare", "text.txt"], 0),
+        (["prepare", "missing.txt"], 3),
+        (["baseline", "right.yaml"], 0),
+        (["init", "text.txt"], 0),
+        (["sample"], 2),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
+)
+def test_these_never_load_torch(tmp_path: Path, arguments: list[str], expected: int) -> None:
+    (tmp_path / "text.txt").write_text("the cat sat on the mat\n" * 40)
+    (tmp_path / "wrong.yaml").write_text("corpus: {source: text.txt}\nstraem: {}\n")
+    (tmp_path / "right.yaml").write_text("corpus: {source: text.txt}\n")
+    code, torch, _ = probe(tmp_path, *arguments)
+    assert (code, torch) == (expected, False)
+
+
+def test_sampling_never_loads_torch_and_training_does(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("the cat sat on the mat\n" * 40)
+    (tmp_path / "tiny.yaml").write_text(
+        "corpus: {source: text.txt}\nmodel: {core: {hidden: 4}}\ntrain: {max_steps: 2}\nstream: {chunk: 8}\n"
+    )
+    assert probe(tmp_path, "train", "tiny.yaml", "--quiet")[:2] == (0, True)
+    code, torch, out = probe(tmp_path, "sample", "--seed", "the", "--length", "5")
+    assert (code, torch) == (0, False)
+    assert out.startswith("the")
+    assert len(out) == len("the") + 5 + len("\n")

@@ -1,0 +1,165 @@
+"""A run that was stopped and resumed is, bit for bit, the run that never was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lab import Lab, Stopper
+
+from charrnn.checkpoint.layout import checkpoints
+from charrnn.checkpoint.read import Checkpoint
+from charrnn.errors import CheckpointError, ConfigError, DataError, Interrupted, UsageError
+
+
+def same_checkpoint(a: Path, b: Path) -> None:
+    one, two = Checkpoint.open(a), Checkpoint.open(b)
+    assert one.step == two.step
+    for group in ("model", "optimizer", "lanes"):
+        left, right = one.tensors(group), two.tensors(group)
+        assert list(left) == list(right)
+        for name in left:
+            assert left[name].dtype == right[name].dtype
+            np.testing.assert_array_equal(left[name], right[name], err_msg=f"{group} {name}")
+    for document in ("train", "config", "vocabulary"):
+        assert one.document(document) == two.document(document)
+
+
+def same_run(lab: Lab, a: str, b: str) -> None:
+    for file in ("metrics.jsonl", "samples.jsonl"):
+        assert lab.records(a, file) == lab.records(b, file)
+    for pointer in ("best", "last"):
+        assert (lab.path / a / pointer).read_text() == (lab.path / b / pointer).read_text()
+    last = checkpoints(lab.path / a / "checkpoints")[-1]
+    same_checkpoint(last, lab.path / b / "checkpoints" / last.name)
+
+
+@pytest.mark.parametrize("hard", [False, True], ids=["sigterm", "sigkill"])
+@pytest.mark.parametrize("stops", [[16], [40], [21, 9], [3, 3, 40]])
+def test_stopped_and_resumed_is_never_stopped(lab: Lab, stops: list[int], hard: bool) -> None:
+    """Looks come at every update, every evaluation batch and every block of prepare: stops fall into all of them."""
+    lab.train("unbroken")
+    for i, after in enumerate(stops):
+        lab.stopped("broken", after, hard, "resume" if i else "new")
+    lab.train("broken", "resume")
+    same_run(lab, "unbroken", "broken")
+
+
+def test_stopped_again_and_again_wherever_it_is(lab: Lab) -> None:
+    """Thirteen looks further each time; an evaluation takes nine, so the stops fall into every phase."""
+    lab.train("unbroken")
+    lab.stopped("broken", 0)
+    for _ in range(60):
+        try:
+            lab.train("broken", "resume", Stopper(13))
+        except Interrupted:
+            continue
+        break
+    same_run(lab, "unbroken", "broken")
+
+
+def test_a_longer_run_goes_on_from_a_finished_one(lab: Lab) -> None:
+    lab.train("whole", "new", None, "train.epochs=4")
+    lab.train("parts", "new", None, "train.epochs=2")
+    outcome = lab.train("parts", "resume", None, "train.epochs=4")
+    assert outcome["step"] == Checkpoint.open(checkpoints(lab.path / "whole" / "checkpoints")[-1]).step
+    last = checkpoints(lab.path / "whole" / "checkpoints")[-1].name
+    whole = Checkpoint.open(lab.path / "whole" / "checkpoints" / last)
+    parts = Checkpoint.open(lab.path / "parts" / "checkpoints" / last)
+    # The shorter run ended with a record, a validation and a checkpoint of its own; the weights are the same.
+    for name, array in whole.tensors("model").items():
+        np.testing.assert_array_equal(parts.tensors("model")[name], array)
+
+
+def test_a_changed_rate_takes_effect_on_resume(lab: Lab) -> None:
+    lab.stopped("run", 30)
+    lab.train("run", "resume", None, "train.optimizer.lr=0.5")
+    rates = [record["lr"] for record in lab.records("run") if record["split"] == "train"]
+    assert rates[0] == 2e-2
+    assert rates[-1] in {0.5 * 0.5**n for n in range(30)}
+
+
+@pytest.mark.parametrize(
+    "override", ["stream.lanes=3", "stream.chunk=9", "model.core.hidden=9", "train.seed=2", "train.optimizer.kind=adam"]
+)
+def test_a_changed_identity_is_refused_with_both_values(lab: Lab, override: str) -> None:
+    lab.stopped("run", 30)
+    before = _files(lab.path / "run")
+    with pytest.raises(ConfigError) as error:
+        lab.train("run", "resume", None, override)
+    key, value = override.split("=")
+    assert key in str(error.value.why)
+    assert value in str(error.value.why)
+    assert "→" in str(error.value.why)
+    assert error.value.exit_code == 2
+    assert _files(lab.path / "run") == before
+
+
+def _files(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
+
+
+def test_a_changed_vocabulary_is_refused_and_named(lab: Lab) -> None:
+    lab.stopped("run", 30)
+    text = (lab.path / "text.txt").read_text()
+    (lab.path / "text.txt").write_text(text.replace("a", "z"))
+    with pytest.raises(DataError, match="vocabulary") as error:
+        lab.train("run", "resume")
+    assert "id 2: a here, b there" in str(error.value.why)
+    assert error.value.exit_code == 3
+
+
+def test_a_changed_text_is_refused(lab: Lab) -> None:
+    lab.stopped("run", 30)
+    text = (lab.path / "text.txt").read_text()
+    (lab.path / "text.txt").write_text(text[1:] + text[0])
+    with pytest.raises(DataError, match="text is not the one"):
+        lab.train("run", "resume")
+
+
+def test_the_text_may_move(lab: Lab) -> None:
+    lab.stopped("run", 30)
+    (lab.path / "text.txt").rename(lab.path / "moved.txt")
+    lab.train("run", "resume", None, f"corpus.source={lab.path / 'moved.txt'}")
+
+
+def test_a_damaged_checkpoint_is_never_stepped_over_in_silence(lab: Lab) -> None:
+    lab.stopped("run", 40)
+    newest = checkpoints(lab.path / "run" / "checkpoints")[-1]
+    model = newest / "model.safetensors"
+    data = bytearray(model.read_bytes())
+    data[-1] ^= 1
+    model.write_bytes(data)
+    with pytest.raises(CheckpointError, match="damaged") as error:
+        lab.train("run", "resume")
+    assert "model.safetensors" in str(error.value.where)
+    assert error.value.exit_code == 4
+
+
+def test_an_unfinished_run_is_an_error_and_a_finished_one_a_no_op(lab: Lab) -> None:
+    lab.stopped("run", 30)
+    with pytest.raises(UsageError, match="not finished"):
+        lab.train("run")
+    first = lab.train("run", "resume")
+    before = {path: path.stat().st_mtime_ns for path in (lab.path / "run").rglob("step-*/*")}
+    assert lab.train("run") == first
+    assert lab.train("run", "resume") == first
+    assert {path: path.stat().st_mtime_ns for path in (lab.path / "run").rglob("step-*/*")} == before
+    with pytest.raises(UsageError, match="another config"):
+        lab.train("run", "new", None, "train.epochs=5")
+
+
+def test_force_starts_anew(lab: Lab) -> None:
+    lab.train("fresh")
+    lab.stopped("run", 30)
+    lab.train("run", "force")
+    same_run(lab, "fresh", "run")
+
+
+def test_old_checkpoints_go_and_the_best_stays(lab: Lab) -> None:
+    outcome = lab.train("run", "new", None, "train.save.keep=2")
+    steps = [Checkpoint.open(folder).step for folder in checkpoints(lab.path / "run" / "checkpoints")]
+    assert outcome["best"]["step"] in steps
+    assert len([step for step in steps if step != outcome["best"]["step"]]) == 2
+    assert steps[-1] == outcome["step"]

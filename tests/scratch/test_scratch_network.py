@@ -1,0 +1,158 @@
+"""The sampler's network against the one that was trained: same tensors, same scores."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from charrnn.config.schema import Network as NetworkConfig
+from charrnn.models.build import build_model
+from charrnn.models.core import generator_for
+from charrnn.models.network import Network
+from charrnn.scratch import cells
+from charrnn.scratch.network import StepNetwork
+from charrnn.train.state import model_arrays
+
+V, B, T, H = 11, 3, 9, 6
+
+CORES: dict[str, dict[str, Any]] = {
+    "elman-tanh": {"kind": "elman"},
+    "elman-relu": {"kind": "elman", "nonlinearity": "relu"},
+    "elman-identity": {"kind": "elman", "nonlinearity": "relu", "init": "identity"},
+    "gru": {"kind": "gru"},
+    "lstm": {"kind": "lstm"},
+}
+INPUTS: dict[str, dict[str, Any]] = {
+    "embedding": {"size": H},
+    "batchnorm": {"size": H, "batchnorm": True},
+    "one-hot": {"kind": "one-hot"},
+}
+HEADS: dict[str, dict[str, Any]] = {
+    "bare": {},
+    "dense": {"hidden": [5, 6]},
+    "bare-tied": {"tie": True},
+    "dense-tied": {"hidden": [5, 6], "tie": True},
+}
+LEGAL = [
+    (core, source, layers, head)
+    for core, source, layers, head in product(CORES, INPUTS, (1, 3), HEADS)
+    if not ("tied" in head and source == "one-hot")
+]
+
+
+def pair(
+    core: str, source: str, layers: int, head: str, dtype: torch.dtype = torch.float64
+) -> tuple[Network, StepNetwork]:
+    """A model in which every tensor matters, running statistics too, and the same in NumPy."""
+    config = NetworkConfig.model_validate(
+        {"input": INPUTS[source], "core": CORES[core] | {"hidden": H, "layers": layers}, "head": HEADS[head]}
+    )
+    model = build_model(config, V, 1, dtype).eval()
+    noise = generator_for(4, "noise")
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.2 * torch.randn(parameter.shape, generator=noise))
+        if source == "batchnorm":
+            model.input.norm.running_mean.copy_(torch.randn(H, generator=noise))
+            model.input.norm.running_var.copy_(0.05 + 2.0 * torch.rand(H, generator=noise))
+    return model, StepNetwork(config, model_arrays(model))
+
+
+def symbols() -> np.ndarray:
+    return np.random.default_rng(2).integers(0, V, (B, T))
+
+
+def teach(network: StepNetwork, ids_BT: np.ndarray) -> tuple[np.ndarray, cells.State]:
+    """The scores of all positions, symbol by symbol, and the state after the last."""
+    state = network.initial_state(len(ids_BT))
+    scores = []
+    for t in range(ids_BT.shape[1]):
+        logits_BV, state = network.step(ids_BT[:, t], state)
+        scores.append(logits_BV)
+    return np.stack(scores, 1), state
+
+
+@pytest.mark.parametrize(("dtype", "atol"), [(torch.float32, 1e-5), (torch.float64, 1e-10)], ids=["fp32", "fp64"])
+@pytest.mark.parametrize(("core", "source", "layers", "head"), LEGAL)
+def test_scores_and_state_are_those_of_the_trained_model(
+    core: str, source: str, layers: int, head: str, dtype: torch.dtype, atol: float
+) -> None:
+    model, network = pair(core, source, layers, head, dtype)
+    ids_BT = symbols()
+    with torch.no_grad():
+        expected_BTV, after = model(torch.from_numpy(ids_BT), model.initial_state(B))
+    logits_BTV, state = teach(network, ids_BT)
+    assert logits_BTV.dtype == expected_BTV.numpy().dtype
+    # Without a squashing function the scores can be large, and so is their rounding then.
+    atol *= max(1.0, expected_BTV.abs().max().item())
+    np.testing.assert_allclose(logits_BTV, expected_BTV.numpy(), atol=atol, rtol=0)
+    assert list(state) == list(after) == list(network.initial_state(B))
+    for name, tensor in after.items():
+        np.testing.assert_allclose(state[name], tensor.numpy(), atol=atol, rtol=0)
+        assert state[name].dtype == tensor.numpy().dtype
+    assert np.ptp(logits_BTV, axis=(0, 1)).max() > 0.1, "scores that never change would agree too easily"
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_every_row_is_what_it_is_alone(core: str) -> None:
+    _, network = pair(core, "batchnorm", 3, "dense-tied")
+    ids_BT = symbols()
+    logits_BTV, state = teach(network, ids_BT)
+    for row in range(B):
+        alone_BTV, own = teach(network, ids_BT[row : row + 1])
+        np.testing.assert_allclose(alone_BTV[0], logits_BTV[row], atol=1e-12, rtol=0)
+        for name in state:
+            np.testing.assert_allclose(own[name][0], state[name][row], atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_a_step_leaves_the_state_that_it_was_given(core: str) -> None:
+    _, network = pair(core, "embedding", 3, "bare")
+    _, state = teach(network, symbols())
+    before = {name: array.copy() for name, array in state.items()}
+    one, _ = network.step(np.zeros(B, np.int64), state)
+    again, _ = network.step(np.zeros(B, np.int64), state)
+    np.testing.assert_array_equal(one, again)
+    for name, array in before.items():
+        np.testing.assert_array_equal(state[name], array)
+
+
+def test_the_layers_of_a_deep_stack_are_told_apart() -> None:
+    model, network = pair("lstm", "embedding", 12, "bare")
+    ids_BT = symbols()
+    with torch.no_grad():
+        expected_BTV, _ = model(torch.from_numpy(ids_BT), model.initial_state(B))
+    np.testing.assert_allclose(teach(network, ids_BT)[0], expected_BTV.numpy(), atol=1e-10, rtol=0)
+
+
+def test_a_symbol_beyond_the_vocabulary_is_an_error() -> None:
+    _, network = pair("gru", "embedding", 1, "bare")
+    with pytest.raises(IndexError):
+        network.step(np.array([V]), network.initial_state(1))
+
+
+def test_sigmoid_takes_numbers_of_any_size() -> None:
+    x = np.array([-1e30, -40.0, -1.0, 0.0, 1.0, 1e30])
+    expected = [0.0, np.exp(-40.0), 1 / (1 + np.e), 0.5, np.e / (1 + np.e), 1.0]
+    np.testing.assert_allclose(cells.sigmoid(x), expected, atol=1e-15, rtol=0)
+    assert cells.sigmoid(x.astype(np.float32)).dtype == np.float32
+
+
+def test_one_step_of_each_cell_by_hand() -> None:
+    state = {"h": np.array([[0.5]]), "c": np.array([[0.25]])}
+    s = cells.sigmoid
+    assert cells.elman_tanh(np.array([[0.1]]), np.array([[0.2]]), state)["h"] == pytest.approx(np.tanh(0.3))
+    assert cells.elman_relu(np.array([[0.1]]), np.array([[-0.2]]), state)["h"] == 0.0
+    assert cells.elman_relu(np.array([[0.1]]), np.array([[0.2]]), state)["h"] == pytest.approx(0.3)
+    after = cells.gru(np.array([[0.1, 0.2, 0.3]]), np.array([[0.4, 0.5, 0.6]]), state)
+    new = np.tanh(0.3 + s(np.array(0.5)) * 0.6)
+    update = s(np.array(0.7))
+    assert after["h"] == pytest.approx((1 - update) * new + update * 0.5)
+    after = cells.lstm(np.array([[0.1, 0.2, 0.3, 0.4]]), np.array([[0.0, 0.1, 0.2, 0.3]]), state)
+    cell = s(np.array(0.3)) * 0.25 + s(np.array(0.1)) * np.tanh(0.5)
+    assert after["c"] == pytest.approx(cell)
+    assert after["h"] == pytest.approx(s(np.array(0.7)) * np.tanh(cell))

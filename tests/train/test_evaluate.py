@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from charrnn.errors import Interrupted
+from charrnn.tasks.language import LanguageTask
+from charrnn.train.evaluate import evaluate
+from charrnn.train.state import TrainState
+
+CPU = torch.device("cpu")
+MakeTask = Callable[..., LanguageTask]
+
+
+def nothing() -> None: ...
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 60, 1000])
+def test_every_token_counts_once_and_the_figure_does_not_depend_on_the_chunk(make_task: MakeTask, chunk: int) -> None:
+    task = make_task(evaluate={"lanes": 3, "chunk": chunk})
+    model = task.model()
+    result = evaluate(task, model, "valid", CPU, nothing)
+    assert result is not None
+    tokens = torch.from_numpy(task.corpus.split("valid").tokens.astype("int64"))
+    assert (result.count, result.lanes) == (len(tokens), 3)
+    nats, model = 0.0, model.eval()
+    for lane in torch.tensor_split(torch.arange(len(tokens)), 3):
+        x = torch.where(lane > 0, tokens[lane - 1], 0)
+        logits, _ = model(x[None], model.initial_state(1))
+        nats += F.cross_entropy(logits[0], tokens[lane], reduction="sum").item()
+    assert result.nats == pytest.approx(nats / len(tokens), rel=1e-12)
+
+
+def test_training_is_left_as_it_was(make_task: MakeTask, make_state: Callable[[LanguageTask], TrainState]) -> None:
+    """torch-rnn's validation wiped the training state; here neither state, mode nor statistics move."""
+    task = make_task(
+        model={"input": {"size": 6, "batchnorm": True}, "core": {"hidden": 8, "dropout": 0.5, "layers": 2}}
+    )
+    state = make_state(task)
+    state.model.train()
+    before = {name: tensor.clone() for name, tensor in state.model.state_dict().items()}
+    lanes = {name: tensor.clone() for name, tensor in state.lanes.items()}
+    first = evaluate(task, state.model, "valid", CPU, nothing)
+    assert first == evaluate(task, state.model, "valid", CPU, nothing)
+    assert state.model.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in state.model.state_dict().items())
+    assert all(torch.equal(lanes[name], tensor) for name, tensor in state.lanes.items())
+
+
+def test_an_empty_split_has_no_figure(make_task: MakeTask) -> None:
+    task = make_task()
+    task = make_task(corpus={"source": task.config.corpus.source, "split": [800, "rest", 0]})
+    assert evaluate(task, task.model(), "test", CPU, nothing) is None
+
+
+def test_a_short_split_takes_fewer_lanes(make_task: MakeTask) -> None:
+    task = make_task()
+    task = make_task(corpus={"source": task.config.corpus.source, "split": ["rest", 2, 0]})
+    result = evaluate(task, task.model(), "valid", CPU, nothing)
+    assert result is not None
+    assert (result.count, result.lanes) == (2, 2)
+
+
+def test_it_can_be_stopped_between_batches(make_task: MakeTask) -> None:
+    task = make_task()
+    model = task.model()
+    calls: list[int] = []
+
+    def stop() -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise Interrupted(15)
+
+    with pytest.raises(Interrupted):
+        evaluate(task, model, "valid", CPU, stop)
+    assert len(calls) == 3
+    assert model.training
