@@ -26,15 +26,16 @@ MB = 10**6
 
 
 def measure(source: str, folder: Path) -> dict[str, float]:
-    """Prepare `source` in this process; seconds and peak memory in MB."""
+    """Prepare `source` in this process; seconds, seconds of the processor, and peak memory in MB."""
     from charrnn.config.schema.corpus import Corpus
     from charrnn.corpus.prepare import prepare
 
     started = time.perf_counter()
     prepare(Corpus(source=source), base=folder, corpora=folder / "corpora")
-    seconds = time.perf_counter() - started
+    seconds, used = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF)
     unit = 1 if sys.platform == "darwin" else 1024  # the system counts bytes there and kibibytes elsewhere
-    return {"seconds": seconds, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MB}
+    busy = used.ru_utime + used.ru_stime
+    return {"seconds": seconds, "cpu_seconds": busy, "peak_mb": used.ru_maxrss * unit / MB}
 
 
 def write_text(path: Path, size: int, one_line: bool) -> None:
@@ -94,9 +95,9 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         cases = run(Path(folder), given.text_mb, given.line_mb)
-    print(f"{'case':<20} {'MB':>7} {'seconds':>8} {'MB/s':>7} {'peak MB':>8}")
+    print(f"{'case':<20} {'MB':>7} {'seconds':>8} {'CPU s':>7} {'MB/s':>7} {'peak MB':>8}")
     for case in cases:
-        print("{case:<20} {mb:>7g} {seconds:>8} {mb_per_second:>7} {peak_mb:>8}".format(**case))
+        print("{case:<20} {mb:>7g} {seconds:>8} {cpu_seconds:>7} {mb_per_second:>7} {peak_mb:>8}".format(**case))
     if given.json:
         machine = {"system": platform.platform(), "python": platform.python_version(), "cores": os.cpu_count()}
         given.json.write_text(json.dumps({"machine": machine, "cases": cases}, indent=2) + "\n")

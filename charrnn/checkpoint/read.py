@@ -128,10 +128,8 @@ def _read_capped(path: Path) -> bytes:
 def _own_size(path: Path) -> int:
     """The bytes of a file that is the folder's own: no link to elsewhere, and no pipe that would never end."""
     status = path.lstat()
-    if stat.S_ISLNK(status.st_mode):
-        raise ValueError("it is a link, and a checkpoint holds its own files")
     if not stat.S_ISREG(status.st_mode):
-        raise ValueError("it is not a file")
+        raise ValueError("it is a link, a pipe or a folder, and a checkpoint holds files of its own")
     return status.st_size
 
 

@@ -21,29 +21,22 @@ def baseline(
     as_json: common.Json = False,
 ) -> None:
     """Train interpolated Kneser–Ney n-gram models of every order on the config's text, and score them."""
-    from charrnn.corpus.prepare import prepare
     from charrnn.logs.console import Console
     from charrnn.runs.baseline import ngram_table
+    from charrnn.runs.corpus import prepared
     from charrnn.train.interrupt import listening
 
     with Console(quiet=quiet) as console, listening() as interrupt:
         loaded = common.load(path, overrides, console)
-        corpus = prepare(
-            loaded.config.corpus,
-            base=loaded.base,
-            corpora=common.CORPORA,
-            name=loaded.name,
-            progress=console.progress,
-            check=interrupt.check,
-        ).corpus
+        corpus = prepared(loaded, common.CORPORA, console, interrupt.check).corpus
         table = ngram_table(corpus, loaded.config, order, split, max_tokens)
         if table["trained_on"] < len(corpus.split("train").tokens):
             console.note(f"counted the last {table['trained_on']} training tokens (--max-tokens)")
     if as_json:
-        common.print_json(table)
+        common.write_json(table)
         return
-    print(f"{split}, {table['tokens']} tokens read by {table['lanes']} lanes")
-    print("order  nats/token  bits/char  bits/byte")
+    common.write(f"{split}, {table['tokens']} tokens read by {table['lanes']} lanes\n")
+    common.write("order  nats/token  bits/char  bits/byte\n")
     for row in table["orders"]:
-        mark = "  best" if row is table["best"] else ""
-        print(f"{row['order']:5d}  {row['nats']:10.4f}  {row['bits_per_char']:9.4f}  {row['bits_per_byte']:9.4f}{mark}")
+        figures = f"{row['nats']:10.4f}  {row['bits_per_char']:9.4f}  {row['bits_per_byte']:9.4f}"
+        common.write(f"{row['order']:5d}  {figures}{'  best' if row is table['best'] else ''}\n")

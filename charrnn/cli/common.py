@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.errors import UsageError
+from charrnn.errors import CharRnnError, UsageError
 
 if TYPE_CHECKING:
     from charrnn.config.load import Loaded
@@ -47,6 +49,27 @@ def load_config_or_source(text: str, overrides: list[str] | None, console: Conso
     return config_from_source(text, overrides or [])
 
 
-def print_json(value: dict[str, Any]) -> None:
+class ReaderLeft(CharRnnError):
+    """Whoever read standard output has gone, as `head` does; 141 is what a shell shows for SIGPIPE."""
+
+    exit_code = 141
+
+
+def write(text: str) -> None:
+    """Put a piece of the result on standard output, at once; nothing else writes there.
+
+    Raises:
+        ReaderLeft: nobody reads any more.
+    """
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes standard output once more when it ends, and must find nothing to complain of.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise ReaderLeft("the reader of standard output has left") from None
+
+
+def write_json(value: dict[str, Any]) -> None:
     """One JSON object on standard output; NaN and infinities do not occur."""
-    print(json.dumps({"schema_version": 1, **value}, ensure_ascii=False, allow_nan=False))
+    write(json.dumps({"schema_version": 1, **value}, ensure_ascii=False, allow_nan=False) + "\n")

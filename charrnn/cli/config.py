@@ -17,7 +17,7 @@ def show(path: common.ConfigFile, overrides: common.Overrides = None) -> None:
 
     with Console() as console:
         loaded = common.load(path, overrides, console)
-    print(render(loaded), end="")
+    common.write(render(loaded))
 
 
 @app.command()
@@ -27,4 +27,4 @@ def schema() -> None:
 
     from charrnn.config.render import json_schema
 
-    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    common.write(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from charrnn.cli import common
 from charrnn.errors import UsageError
 
 _TEMPLATE = """\
@@ -42,4 +43,4 @@ def init(
     given = str(here.resolve()) if here.exists() and path.resolve().parent != Path.cwd() else source
     quoted = "'" + given.replace("'", "''") + "'"
     write_text(path, _TEMPLATE.format(source=source, file=path, quoted=quoted))
-    print(path)
+    common.write(f"{path}\n")

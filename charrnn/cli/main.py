@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from typing import Annotated
 
 import typer
 
 from charrnn import __version__
-from charrnn.cli import baseline, config, init, prepare, sample, train
+from charrnn.cli import baseline, common, config, init, prepare, sample, train
 from charrnn.errors import CharRnnError, Interrupted
 
 app = typer.Typer(
@@ -31,7 +29,7 @@ app.add_typer(config.app, name="config")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"charrnn {__version__}")
+        common.write(f"charrnn {__version__}\n")
         raise typer.Exit
 
 
@@ -48,18 +46,16 @@ def main() -> None:
     """Run the program; every way out has its exit code (README, "Exit codes")."""
     try:
         app()
+    except common.ReaderLeft as error:
+        sys.exit(error.exit_code)
     except CharRnnError as error:
         _report(error)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader has left, as `head` does. Python must not complain while it closes standard output.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + 13)
 
 
 def _report(error: CharRnnError) -> None:
     if "--json" in sys.argv and not isinstance(error, Interrupted):
-        print(json.dumps({"schema_version": 1, **error.as_dict()}, ensure_ascii=False))
+        common.write_json(error.as_dict())
     from charrnn.logs.console import printable
 
     print(printable(error.block()), file=sys.stderr)

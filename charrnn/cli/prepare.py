@@ -24,34 +24,26 @@ def prepare(
 
     Prints the corpus's folder. With the same text and settings it does nothing the second time.
     """
-    from charrnn.corpus.prepare import prepare as prepare_corpus
     from charrnn.logs.console import Console
+    from charrnn.runs.corpus import prepared
     from charrnn.train.interrupt import listening
 
     with Console(quiet=quiet) as console, listening() as interrupt:
         loaded = common.load_config_or_source(source, overrides, console)
-        prepared = prepare_corpus(
-            loaded.config.corpus,
-            base=loaded.base,
-            corpora=common.CORPORA,
-            out=out,
-            name=loaded.name,
-            progress=console.progress,
-            check=interrupt.check,
-        )
-        corpus = prepared.corpus
-        if not prepared.fresh:
-            console.note(f"nothing to do: {corpus.folder} already holds this text, prepared like this")
-        parts = {part.name: len(part.tokens) for part in map(corpus.split, ("train", "valid", "test"))}
-    if as_json:
-        common.print_json(
-            {
-                "corpus": str(corpus.folder),
-                "fresh": prepared.fresh,
-                "vocabulary": corpus.vocabulary.size,
-                "tokens": parts,
-                "digest": corpus.digest,
-            }
-        )
-    else:
-        print(corpus.folder)
+        result = prepared(loaded, common.CORPORA, console, interrupt.check, out)
+        if not result.fresh:
+            console.note(f"nothing to do: {result.corpus.folder} already holds this text, prepared like this")
+    corpus, manifest = result.corpus, result.corpus.manifest
+    if not as_json:
+        common.write(f"{corpus.folder}\n")
+        return
+    common.write_json(
+        {
+            "corpus": str(corpus.folder),
+            "fresh": result.fresh,
+            "vocabulary": corpus.vocabulary.size,
+            "tokens": {name: part.end - part.start for name, part in manifest.splits.items()},
+            "replaced": manifest.counts.replaced,
+            "digest": corpus.digest,
+        }
+    )

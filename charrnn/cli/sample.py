@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -72,20 +73,17 @@ def sample(
             pieces = model.text(options, number, unknown, interrupt.check)
             texts.append("".join(pieces) if as_json else _stream(options.seed or "", pieces, number, count))
         if as_json:
-            common.print_json(_as_dict(model.folder, options, texts))
+            common.write_json(_as_dict(model.folder, options, texts))
 
 
-def _stream(seed: str, pieces: Any, number: int, count: int) -> str:
-    """Write the text as it is made; several samples are set apart on standard error's side of a terminal too."""
+def _stream(seed: str, pieces: Iterator[str], number: int, count: int) -> str:
+    """Write a text as it is made; several are told apart by a line on standard error."""
     if count > 1:
         print(f"--- {number + 1} of {count}", file=sys.stderr)
-    show = _shown
-    sys.stdout.write(show(seed))
+    common.write(_shown(seed))
     for piece in pieces:
-        sys.stdout.write(show(piece))
-        sys.stdout.flush()
-    sys.stdout.write("\n")
-    sys.stdout.flush()
+        common.write(_shown(piece))
+    common.write("\n")
     return ""
 
 

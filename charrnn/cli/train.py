@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from charrnn.cli import common
 from charrnn.errors import Interrupted, UsageError
-
-if TYPE_CHECKING:
-    from charrnn.logs.console import Console
-    from charrnn.train.interrupt import Interrupt
 
 
 def train(
@@ -46,45 +43,31 @@ def train(
     settings += [f"train.device={device}"] if device else []
     settings += ["train.deterministic=true"] if deterministic else []
     mode = "resume" if resume else "force" if force else "new"
-    with Console(quiet=quiet) as console, listening() as interrupt:
-        if check:
-            _check(path, settings, console, interrupt, as_json)
-        else:
-            _train(path, settings, out, mode, console, interrupt, as_json)
-
-
-def _check(path: Path, settings: list[str], console: Console, interrupt: Interrupt, as_json: bool) -> None:
-    loaded = common.load(path, settings, console)
-    from charrnn.runs.check import dry_run
-
-    report = dry_run(loaded, common.CORPORA, console, interrupt)
-    if as_json:
-        common.print_json(report)
-    else:
-        print("\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in report.items()))
-
-
-def _train(
-    path: Path,
-    settings: list[str],
-    out: Path | None,
-    mode: str,
-    console: Console,
-    interrupt: Interrupt,
-    as_json: bool,
-) -> None:
-    loaded = common.load(path, settings, console)
-    from charrnn.runs.start import train_run
-
-    folder = out or common.RUNS / loaded.name
+    folder = None
     try:
-        outcome = train_run(loaded, folder, mode, common.CORPORA, console, interrupt)
+        with Console(quiet=quiet) as console, listening() as interrupt:
+            loaded = common.load(path, settings, console)
+            folder = out or common.RUNS / loaded.name
+            if check:
+                from charrnn.runs.check import dry_run
+
+                result = dry_run(loaded, common.CORPORA, console, interrupt)
+            else:
+                from charrnn.runs.start import train_run
+
+                result = train_run(loaded, folder, mode, common.CORPORA, console, interrupt)
     except Interrupted as stop:
         if as_json:
-            common.print_json({"run": str(folder), "resumable": True, "signal": stop.signal_number})
-        stop.hint = f"go on with: charrnn train {path} --resume" + (f" --out {out}" if out else "")
+            common.write_json({"run": str(folder), "resumable": not check, "signal": stop.signal_number})
+        stop.hint = None if check else "go on with: " + _resuming(path, out)
         raise
     if as_json:
-        common.print_json(outcome)
+        common.write_json(result)
+    elif check:
+        common.write("".join(f"{name.replace('_', ' ')}: {value}\n" for name, value in result.items()))
     else:
-        print(folder)
+        common.write(f"{folder}\n")
+
+
+def _resuming(path: Path, out: Path | None) -> str:
+    return shlex.join(["charrnn", "train", str(path), *(["--out", str(out)] if out else []), "--resume"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,14 @@ class Loaded:
     name: str
     base: Path
     warnings: list[str] = field(default_factory=list)
+
+    def anchored(self) -> Loaded:
+        """The same, with a relative source made absolute: for a copy of the config in another folder."""
+        source = self.config.corpus.source
+        if _ELSEWHERE.match(source):
+            return self
+        corpus = self.config.corpus.model_copy(update={"source": str(self.base / source)})
+        return replace(self, config=self.config.model_copy(update={"corpus": corpus}))
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Loaded:
@@ -116,7 +124,7 @@ def _read(path: Path, rank: int, asked: Place | None = None) -> tuple[Tree | Non
     if len(data) > yaml12.MAX_BYTES:
         return None, [Problem(start, "", f"a config of more than {yaml12.MAX_BYTES >> 20} MiB is none")]
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")

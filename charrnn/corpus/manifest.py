@@ -101,8 +101,9 @@ class Manifest(Section):
             DataError: there is no corpus, it was written by another version, or its manifest is damaged.
         """
         path = folder / MANIFEST
-        if not path.is_file():
-            raise DataError("there is no prepared corpus", where=folder, hint=PREPARE_AGAIN)
+        with read_errors(path):
+            if not path.is_file():
+                raise DataError("there is no prepared corpus", where=folder, hint=PREPARE_AGAIN)
         value = read_json(path)
         found = (value.get("format"), value.get("kind")) if isinstance(value, dict) else None
         if found is not None and found != (FORMAT, KIND):

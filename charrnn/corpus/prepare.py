@@ -11,6 +11,7 @@ from charrnn.corpus.build import Build, empty
 from charrnn.corpus.manifest import MANIFEST, TOKENS, VOCABULARY, SourceRecord, corpus_digest
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import DataError, UsageError
+from charrnn.files.atomic import storage_errors
 from charrnn.text.blocks import file_digest
 from charrnn.text.sources import Source, open_source
 from charrnn.text.watch import Progress, Watch, no_check, no_progress
@@ -62,8 +63,8 @@ def prepare(
     with open_source(settings, base=base, corpora=corpora, spool=spool, watch=watch) as source:
         records = _look_at(source, settings, watch)
         identity = corpus_digest(settings, records)
-        folder = (corpora / f"{name or source.name}-{identity[:8]}" if out is None else out).resolve()
-        if source.folder is not None and folder.is_relative_to(source.folder):
+        folder = corpora / f"{name or source.name}-{identity[:8]}" if out is None else out
+        if source.folder is not None and folder.resolve().is_relative_to(source.folder):
             raise UsageError(
                 "the corpus would lie inside its own source",
                 where=folder,
@@ -80,8 +81,6 @@ def prepare(
 def _look_at(source: Source, settings: Corpus, watch: Watch) -> list[SourceRecord]:
     """Size and digest of every file of the source."""
     total = sum(file.size() for file in source.files)
-    if total == 0:
-        raise empty(settings)
     records, before = [], 0
     for file in source.files:
 
@@ -91,6 +90,8 @@ def _look_at(source: Source, settings: Corpus, watch: Watch) -> list[SourceRecor
         size, sha256 = file_digest(file, on_block)
         records.append(SourceRecord(name=file.name, bytes=size, sha256=sha256))
         before += size
+    if before == 0:
+        raise empty(settings)
     if settings.sha256 is not None and [record.sha256 for record in records] != [settings.sha256]:
         raise DataError(
             "the source is not the file that corpus.sha256 says",
@@ -110,9 +111,10 @@ def _corpus_in(folder: Path) -> TokenCorpus | None:
 
 def _refuse_foreign(folder: Path) -> None:
     """Refuse to replace what `prepare` has not written."""
-    if folder.exists() and not folder.is_dir():
-        raise UsageError("this is a file, not a folder", where=folder, hint="choose another folder with --out")
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    with storage_errors(folder):
+        if folder.exists() and not folder.is_dir():
+            raise UsageError("this is a file, not a folder", where=folder, hint=_OTHER_PLACE)
+        names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     others = sorted(names - {MANIFEST, TOKENS, VOCABULARY})
     if others:
         raise UsageError(

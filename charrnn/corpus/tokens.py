@@ -107,9 +107,9 @@ class TokenCorpus:
 
 def _check(path: Path, record: FileRecord, verify: bool) -> None:
     """Raise unless the file at `path` has the size, and under `verify` the digest, that the manifest says."""
-    if path.is_symlink() or not path.is_file():
-        raise damaged(path, "it is missing")
     with read_errors(path):
+        if path.is_symlink() or not path.is_file():
+            raise damaged(path, "it is missing")
         size = path.stat().st_size
         if size != record.bytes:
             raise damaged(path, f"it has {size:,} bytes, the manifest says {record.bytes:,}")

@@ -7,8 +7,8 @@ from typing import Any
 
 from charrnn.logs.standing import Standing
 
-_FIGURES = (("nats", "{:.3f} nats"), ("bits_per_char", "{:.3f} bits/char"))
-_TRAINING = (("lr", "rate {:.3g}"), ("grad_norm", "gradient norm {:.3g}"))
+_LOSSES = {"nats": "{:.3f} nats", "bits_per_char": "{:.3f} bits/char"}
+_PACE = {"lr": "rate {:.3g}", "grad_norm": "gradient norm {:.3g}"}
 
 
 def record_line(standing: Standing, record: Mapping[str, Any], left: float | None) -> str:
@@ -16,20 +16,24 @@ def record_line(standing: Standing, record: Mapping[str, Any], left: float | Non
     total = f"/{standing.steps}" if standing.steps else ""
     parts = [f"step {record['step']}{total}", f"epoch {record['epoch']:.2f}"]
     if record["split"] == "train":
-        parts += figures(record)
+        parts += [*losses(record), *pace(record)]
         parts += [] if left is None else [f"{duration(left)} left"]
     else:
-        parts += [f"validation {figures(record)[0]}", *figures(record)[1:]]
+        parts += ["validation " + "  ".join(losses(record))]
         parts += ["the best so far"] if record.get("best") else []
     return "  ".join(parts)
 
 
-def figures(record: Mapping[str, Any]) -> list[str]:
-    """The figures of a record, each with its unit."""
-    known = [*_FIGURES, *(_TRAINING if record["split"] == "train" else ())]
-    told = [form.format(float(record[name])) for name, form in known if name in record]
-    rates = {name.removesuffix("_per_second"): value for name, value in record.items() if name.endswith("_per_second")}
-    return told + [f"{value:,.0f} {what}/s" for what, value in rates.items()]
+def losses(record: Mapping[str, Any]) -> list[str]:
+    """How good the model is, each figure with its unit."""
+    return [form.format(float(record[name])) for name, form in _LOSSES.items() if name in record]
+
+
+def pace(record: Mapping[str, Any]) -> list[str]:
+    """How training goes: the learning rate, the gradient, and what is read per second."""
+    told = [form.format(float(record[name])) for name, form in _PACE.items() if name in record]
+    speeds = {name: value for name, value in record.items() if name.endswith("_per_second")}
+    return told + [f"{value:,.0f} {name.removesuffix('_per_second')}/s" for name, value in speeds.items()]
 
 
 def sample_lines(step: int, text: str) -> str:

@@ -8,7 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from charrnn.logs.lines import duration, figures, progress_line
+from charrnn.logs.lines import duration, losses, pace, progress_line
 from charrnn.logs.standing import Standing
 
 _SAMPLE_LINES = 6
@@ -25,13 +25,13 @@ def training_view(standing: Standing, left: float | None, console: Console) -> R
     """
     rows: list[RenderableType] = [_bar_row(standing, left)]
     if standing.train:
-        row = Text("training    ", style="dim").append("  ".join(figures(standing.train)), style="not dim")
-        rows += [_one_line(row), _one_line(Text(f"            {standing.sparkline(_SPARKS)}", style="cyan"))]
+        row = _row("training", losses(standing.train))
+        rows += [row.append("  " + standing.sparkline(_SPARKS), style="cyan"), _row("", pace(standing.train))]
     if standing.valid:
-        row = Text("validation  ", style="dim").append("  ".join(figures(standing.valid)), style="not dim")
+        row = _row("validation", losses(standing.valid))
         if standing.best is not None:
-            row.append(f"  best {standing.best:.3f}", style="not dim green")
-        rows.append(_one_line(row))
+            row.append(f"  best {standing.best:.3f}", style="green")
+        rows.append(row)
     room = min(_SAMPLE_LINES, console.height - len(rows) - 4)
     if standing.sample is not None and room > 0:
         step, text = standing.sample
@@ -67,6 +67,6 @@ def _bar_row(standing: Standing, left: float | None) -> RenderableType:
     return grid
 
 
-def _one_line(text: Text) -> Text:
-    text.no_wrap, text.overflow = True, "ellipsis"
-    return text
+def _row(label: str, figures: list[str]) -> Text:
+    row = Text(no_wrap=True, overflow="ellipsis")
+    return row.append(f"{label:<12}", style="dim").append("  ".join(figures))

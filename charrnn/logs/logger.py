@@ -71,8 +71,9 @@ class RunLog:
         return {file.path.name: file.count for file in (self._metrics, self._samples)}
 
     def close(self) -> None:
-        """Close all files; the console is the caller's."""
+        """Close all files and end the run's view, so that its result can be printed."""
         self._metrics.close()
         self._samples.close()
         if self._events is not None:
             self._events.close()
+        self._console.finish()

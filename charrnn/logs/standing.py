@@ -53,7 +53,7 @@ class Standing:
 
     def left(self, now: float) -> float | None:
         """Seconds to the end, from the pace since this was first asked; None while there is no pace to tell."""
-        if self._began is None or self.step < self._began[0]:
+        if self._began is None:
             self._began = (self.step, now)
         step, then = self._began
         if self.step == step or not self.steps:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.config.load import Loaded
-from charrnn.corpus.prepare import prepare
 from charrnn.logs.console import Console
 from charrnn.models.build import parameters_of
+from charrnn.runs.corpus import prepared
 from charrnn.runs.memory import out_of_memory, peak_mebibytes
 from charrnn.runs.plan import apply_plan, make_plan
 from charrnn.runs.start import new_state, sampler_for
@@ -29,14 +29,7 @@ def dry_run(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrup
         minutes that training takes (the median step of a few, so a rough one).
     """
     config = loaded.config
-    corpus = prepare(
-        config.corpus,
-        base=loaded.base,
-        corpora=corpora,
-        name=loaded.name,
-        progress=console.progress,
-        check=interrupt.check,
-    ).corpus
+    corpus = prepared(loaded, corpora, console, interrupt.check).corpus
     plan = make_plan(config.train)
     device = apply_plan(plan)
     task = LanguageTask(config, corpus)

@@ -62,7 +62,8 @@ def apply_plan(plan: Plan) -> torch.device:
     if plan.deterministic:
         # cuBLAS reads this when CUDA starts, which has not happened yet.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(plan.deterministic)
+    if plan.deterministic != torch.are_deterministic_algorithms_enabled():  # the call loads torch's compiler: 3 s
+        torch.use_deterministic_algorithms(plan.deterministic)
     return torch.device(plan.device)
 
 

@@ -15,7 +15,6 @@ from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded, flatten
 from charrnn.config.render import render
 from charrnn.config.schema import Config
-from charrnn.corpus.prepare import prepare
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import UsageError
 from charrnn.files.atomic import make_folder, storage_errors, sweep, write_text
@@ -23,12 +22,13 @@ from charrnn.files.lock import folder_lock
 from charrnn.logs.console import Console
 from charrnn.logs.logger import RunLog
 from charrnn.models.build import parameters_of
+from charrnn.runs.corpus import prepared
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.memory import out_of_memory
 from charrnn.runs.plan import Plan, apply_plan, make_plan
 from charrnn.runs.resume import check_config, check_corpus
 from charrnn.runs.saver import RunSaver
-from charrnn.runs.use import config_of, continuation
+from charrnn.runs.use import config_of, continuation, in_form
 from charrnn.scratch.network import StepNetwork
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.interrupt import Interrupt
@@ -64,17 +64,10 @@ def train_run(
         checkpoint = _begin(run, loaded, mode, console)
         if mode == "new" and checkpoint is not None:
             return _outcome(run, checkpoint.document("train"))
-        corpus = prepare(
-            loaded.config.corpus,
-            base=loaded.base,
-            corpora=corpora,
-            name=loaded.name,
-            progress=console.progress,
-            check=interrupt.check,
-        ).corpus
+        corpus = prepared(loaded, corpora, console, interrupt.check).corpus
         if checkpoint is not None:
             check_corpus(checkpoint, corpus)
-        write_text(run.config, render(loaded))
+        write_text(run.config, render(loaded.anchored()))
         with out_of_memory(loaded.config):
             return _train(run, loaded.config, corpus, checkpoint, console, interrupt)
 
@@ -185,7 +178,7 @@ def _documents(config: Config, corpus: TokenCorpus, plan: Plan) -> dict[str, Any
 
 def sampler_for(config: Config, corpus: TokenCorpus) -> Callable[[TrainState], str]:
     """A text from the model as it is, for the log; a seed that cannot be spelled is an error before training."""
-    options, vocabulary = config.sample, corpus.vocabulary
+    options, vocabulary = in_form(config.sample, config.corpus), corpus.vocabulary
     if options.seed:
         vocabulary.encode(options.seed)
 

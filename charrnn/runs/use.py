@@ -11,12 +11,13 @@ import numpy as np
 from pydantic import ValidationError
 
 from charrnn.checkpoint.read import Checkpoint
-from charrnn.config.schema import Config, Sample
+from charrnn.config.schema import Config, Corpus, Sample
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.runs.folder import find_checkpoint
 from charrnn.sample.decode import generate, text_of
 from charrnn.scratch.network import StepNetwork
 from charrnn.text.encode import Unknown
+from charrnn.text.normal import normalised_text
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -45,13 +46,14 @@ class OpenModel:
             UsageError: an option has a value that is not allowed.
         """
         try:
-            return Sample.model_validate(self.config.sample.model_dump() | dict(given))
+            options = Sample.model_validate(self.config.sample.model_dump() | dict(given))
         except ValidationError as error:
             problems = [
                 f"--{str(problem['loc'][0]).replace('_', '-')} {problem['input']}: {problem['msg']}"
                 for problem in error.errors()
             ]
             raise UsageError("\n".join(problems)) from error
+        return in_form(options, self.config.corpus)
 
     def text(self, options: Sample, number: int, unknown: Unknown, check: Callable[[], None]) -> Iterator[str]:
         """The text that follows the seed, in pieces as it is made.
@@ -63,6 +65,13 @@ class OpenModel:
             check: called before every symbol; it may raise to stop.
         """
         return continuation(self.network, self.vocabulary, options, number, unknown, check)
+
+
+def in_form(options: Sample, corpus: Corpus) -> Sample:
+    """`options` with the seed in the form that the corpus was brought into: its case, newlines and normal form."""
+    if options.seed is None:
+        return options
+    return options.model_copy(update={"seed": normalised_text(options.seed, corpus)})
 
 
 def continuation(

@@ -57,7 +57,7 @@ def read_errors(place: object) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError("cannot read the source", where=place, why=error.strerror or str(error)) from error
+        raise DataError("cannot read", where=place, why=error.strerror or str(error)) from error
 
 
 def file_digest(file: SourceFile, on_block: Callable[[int], None]) -> tuple[int, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
 from functools import cached_property
 from itertools import chain
 from typing import Literal
@@ -166,21 +165,15 @@ class Encoder:
         return result
 
     def _bulk_words(self, text: str) -> Ids | None:
-        try:
-            return np.fromiter(self._spelled_words(words(text)), self.dtype)
-        except UnknownSymbols:
+        units = words(text)
+        found = list(map(self._index.get, units))
+        if None not in found:
+            return np.array(found, self.dtype)
+        spelled = {unit: self._ids(unit) for unit, id_ in zip(units, found, strict=True) if id_ is None}
+        if None in spelled.values():
             return None
-
-    def _spelled_words(self, units: list[str]) -> Iterator[int]:
-        for unit in units:
-            found = self._index.get(unit)
-            if found is not None:
-                yield found
-                continue
-            ids = self._ids(unit)
-            if ids is None:
-                raise UnknownSymbols([unit])
-            yield from ids
+        parts = (spelled[unit] or () if id_ is None else (id_,) for unit, id_ in zip(units, found, strict=True))
+        return np.fromiter(chain.from_iterable(parts), self.dtype)
 
 
 class _ByteTable:

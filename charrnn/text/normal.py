@@ -68,7 +68,7 @@ def _line_feeds(blocks: Iterable[str]) -> Iterator[str]:
 def _in_form(blocks: Iterable[str], form: Form, name: str, lower_case: bool) -> Iterator[str]:
     for segment in _segments(blocks, form, name):
         text = unicodedata.normalize(form, segment)
-        # Lower-casing can leave the form (it splits the dotted capital I), so the form has the last word.
+        # Lower-casing can leave the form (of iota with two marks, only the small one is a single character).
         yield unicodedata.normalize(form, lower(text)) if lower_case else text
 
 

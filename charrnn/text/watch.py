@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+Check = Callable[[], None]
+"""Raises to stop the work."""
+
 Progress = Callable[[str, int, int | None], None]
 """Takes a label, the bytes done, and the bytes in all (None when unknown)."""
 
@@ -27,7 +30,7 @@ class Watch:
     """
 
     progress: Progress = no_progress
-    check: Callable[[], None] = no_check
+    check: Check = no_check
 
     def block(self, label: str, done: int, total: int | None) -> None:
         """Report one more block, unless the work is to stop."""

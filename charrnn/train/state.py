@@ -5,6 +5,7 @@ Shapes: B rows (lanes).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,8 +77,9 @@ class TrainState:
 
     @property
     def best(self) -> dict[str, float] | None:
-        """The validation with the lowest loss, the first of equals; None before the first."""
-        return min(self.history, key=lambda record: record["nats"], default=None)
+        """The validation with the lowest loss, the first of equals; None before the first that is a number."""
+        finite = (record for record in self.history if math.isfinite(record["nats"]))
+        return min(finite, key=lambda record: record["nats"], default=None)
 
     def groups(self) -> dict[str, Arrays]:
         """All tensors, as arrays on the CPU."""

@@ -6,13 +6,14 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
@@ -51,7 +52,7 @@ def same(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> None:
         assert a[name].tobytes() == b[name].tobytes()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     group=st.dictionaries(st.text(min_size=1, max_size=20).filter(lambda n: n != "__metadata__"), finite_arrays()),
     document=json_values,
@@ -137,21 +138,22 @@ def test_a_checkpoint_replaces_the_one_of_the_same_step_with_all_its_files(tmp_p
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("file", ["model.safetensors", "train.json", MANIFEST])
+@pytest.mark.parametrize("refused", range(4), ids=["manifest", "tensors", "document", "folder"])
 def test_a_full_disk_at_any_file_leaves_the_earlier_checkpoints_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: int
 ) -> None:
     write_checkpoint(tmp_path, 4, {"model": MODEL}, {"train": 4})
     write_checkpoint(tmp_path, 5, {"model": MODEL}, {"train": 5})
     real = os.fsync
-
-    def fsync(descriptor: int) -> None:
-        if os.readlink(f"/proc/self/fd/{descriptor}").endswith(file):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        real(descriptor)
-
-    monkeypatch.setattr(os, "fsync", fsync)
     for step in (5, 6):
+        calls = count()
+
+        def fsync(descriptor: int, calls: Iterator[int] = calls) -> None:
+            if next(calls) == refused:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            real(descriptor)
+
+        monkeypatch.setattr(os, "fsync", fsync)
         with pytest.raises(StorageError) as caught:
             write_checkpoint(tmp_path, step, {"model": {"weight": np.ones(9)}}, {"train": None})
         assert (caught.value.exit_code, caught.value.why) == (7, "the disk is full")

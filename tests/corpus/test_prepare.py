@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import hashlib
 import io
@@ -11,9 +10,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ import pytest
 from charrnn.config.schema.corpus import Corpus
 from charrnn.corpus.prepare import Prepared, prepare
 from charrnn.corpus.tokens import TokenCorpus
-from charrnn.errors import CharRnnError, StorageError, UsageError
+from charrnn.errors import UsageError
 from charrnn.text import blocks
 
 Prepare = Callable[..., Prepared]
@@ -31,14 +31,6 @@ LF = TEXT.replace("\r\n", "\n")
 
 def text_of(corpus: TokenCorpus) -> str:
     return "".join(corpus.vocabulary.decode(corpus.split(name).tokens) for name in ("train", "valid", "test"))
-
-
-def failure(prepared: Prepare, tmp_path: Path, text: str | bytes | None, **keys: Any) -> CharRnnError:
-    with pytest.raises(CharRnnError) as caught:
-        prepared(text, **keys)
-    corpora = tmp_path / "corpora"
-    assert not corpora.exists() or list(corpora.iterdir()) == []
-    return caught.value
 
 
 @pytest.mark.parametrize("unit", ["char", "word", "byte"])
@@ -202,45 +194,29 @@ def test_several_files_are_one_text_and_no_word_reaches_over_a_joint(tmp_path: P
     (folder / "b.txt").write_bytes(b"\xef\xbb\xbfward\r")
     (folder / "a.txt").write_bytes(b"\xef\xbb\xbfback")
     (folder / "c.gz").write_bytes(gzip.compress(b"\n and out"))
+    heard: list[tuple[str, int, int | None]] = []
     corpus = prepare(
-        Corpus(source="texts", unit="word", split=(1, 0, 0)), base=tmp_path, corpora=tmp_path / "corpora"
+        Corpus(source="texts", unit="word", split=(1, 0, 0)),
+        base=tmp_path,
+        corpora=tmp_path / "corpora",
+        progress=lambda *block: heard.append(block),
     ).corpus
+    sizes = [path.stat().st_size for path in sorted(folder.iterdir())]
+    for label in ("look", "count", "encode"):
+        assert [done for name, done, _ in heard if name == label] == list(accumulate(sizes))
     tokens = [corpus.vocabulary.symbol(id_) for id_ in corpus.split("train").tokens.tolist()]
     assert tokens == ["back", "ward", "\\n", "\\n", "<space>", "and", "<space>", "out"]
     assert [source.name for source in corpus.manifest.sources] == ["a.txt", "b.txt", "c.gz"]
 
 
 def test_standard_input(prepared: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for out in (None, tmp_path / "out" / "here"):
+    for out in (tmp_path / "out" / "here", None):
+        assert not (tmp_path / "corpora").exists()
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(TEXT.encode())))
         corpus = prepared(source="-", given={"out": out}).corpus
         assert text_of(corpus) == LF
         assert corpus.manifest.sources[0].name == "standard input"
         assert [path.name for path in corpus.folder.parent.iterdir()] == [corpus.folder.name]
-
-
-@pytest.mark.parametrize(
-    ("text", "keys", "what"),
-    [
-        (b"", {}, "the text is empty"),
-        (b"\xef\xbb\xbf", {}, "the text is empty"),
-        (gzip.compress(b""), {}, "the text is empty"),
-        (b"aaaa", {}, "there is nothing to learn: the text repeats one symbol"),
-        (b"\n\r\n\r", {}, "there is nothing to learn: the text repeats one symbol"),
-        (b"aaaa", {"unit": "byte"}, "there is nothing to learn: the text repeats one symbol"),
-        (b"word", {"unit": "word"}, "there is nothing to learn: the text repeats one symbol"),
-        (b"\x89PNG\r\n\x1a\n\0\0", {}, "wrong byte 0x89: the text is not utf-8"),
-        (b"MZ\0\0\1", {}, "NUL character: this is not plain text"),
-        (b"MZ\0\0\1", {"unit": "word"}, "NUL character: this is not plain text"),
-        (b"some text", {"split": [10, "rest", 0]}, "corpus.split asks for more tokens than the text has"),
-        (b"some text", {"sha256": "0" * 64}, "the source is not the file that corpus.sha256 says"),
-    ],
-)
-def test_texts_that_are_refused(
-    prepared: Prepare, tmp_path: Path, text: bytes, keys: dict[str, Any], what: str
-) -> None:
-    error = failure(prepared, tmp_path, text, **keys)
-    assert (error.what, error.exit_code) == (what, 3)
 
 
 def test_a_binary_file_is_prepared_as_bytes(prepared: Prepare) -> None:
@@ -257,48 +233,6 @@ def test_replaced_bytes_are_counted(prepared: Prepare) -> None:
     assert text_of(corpus) == "ab\ufffd\ufffdcd \ufffd"
 
 
-class Meddling:
-    """A check that changes the world at the n-th block."""
-
-    def __init__(self, at: int, meddle: Callable[[], object]) -> None:
-        self.at, self.count, self.meddle = at, 0, meddle
-
-    def __call__(self) -> None:
-        self.count += 1
-        if self.count == self.at:
-            self.meddle()
-
-
-@pytest.mark.parametrize("at", [1, 2])
-@pytest.mark.parametrize("text", ["Dos other text!", "Ω"])
-def test_a_source_that_changes_between_the_passes(prepared: Prepare, tmp_path: Path, at: int, text: str) -> None:
-    def change() -> None:
-        (tmp_path / "text.txt").write_text(text)
-
-    error = failure(prepared, tmp_path, "Das text", given={"check": Meddling(at, change)})
-    assert (error.what, error.exit_code) == ("the source was changed while it was read", 3)
-
-
-def test_a_stop_at_any_block_leaves_nothing_half_written(
-    prepared: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(blocks, "BLOCK", 300)
-    counted = Meddling(0, lambda: None)
-    prepared(TEXT, given={"check": counted, "out": tmp_path / "whole"})
-    assert counted.count >= 4 * 3
-
-    def stop() -> None:
-        raise KeyboardInterrupt
-
-    out = tmp_path / "out"
-    prepared("another text", given={"out": out})
-    for at in range(1, counted.count + 1):
-        with pytest.raises(KeyboardInterrupt):
-            prepared(TEXT, given={"check": Meddling(at, stop), "out": out})
-        assert text_of(TokenCorpus.open(out, verify=True)) == "another text"
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "text.txt", "whole"]
-
-
 def test_progress_counts_bytes_up_to_all_of_them(prepared: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "BLOCK", 300)
     heard: list[tuple[str, int, int | None]] = []
@@ -309,59 +243,6 @@ def test_progress_counts_bytes_up_to_all_of_them(prepared: Prepare, monkeypatch:
         assert [done for name, done, total in heard if name == label] == steps
     assert {total for name, _, total in heard if name != "measure"} == {size}
     assert heard[-1] == ("measure", corpus.manifest.counts.tokens, corpus.manifest.counts.tokens)
-
-
-def test_a_full_disk_leaves_nothing(prepared: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = Path.open
-
-    class Full:
-        def __init__(self, file: BinaryIO) -> None:
-            self.file = file
-
-        def __enter__(self) -> Full:
-            return self
-
-        def __exit__(self, *exception: object) -> None:
-            self.file.close()
-
-        def write(self, data: bytes) -> int:
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    def full(path: Path, mode: str = "r", *rest: Any) -> Any:
-        file = opened(path, mode, *rest)
-        return Full(file) if path.name == "tokens.bin" and mode == "wb" else file  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Path, "open", full)
-    error = failure(prepared, tmp_path, TEXT)
-    assert isinstance(error, StorageError)
-    assert (error.exit_code, error.why) == (7, "the disk is full")
-
-
-def test_a_folder_that_cannot_be_written(prepared: Prepare, tmp_path: Path) -> None:
-    with pytest.raises(StorageError) as caught:
-        prepared(TEXT, given={"out": tmp_path / "text.txt" / "sub" / "here"})
-    assert caught.value.exit_code == 7
-
-
-def test_an_unreadable_source_is_not_a_failure_of_the_disk(
-    prepared: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Inside the block that writes the corpus, too, a refusal to read is exit code 3."""
-    opened, count = Path.open, 0
-
-    def refuse(path: Path, *rest: Any) -> Any:
-        nonlocal count
-        if path.name == "text.txt" and rest == ("rb",):
-            count += 1
-            if count == 3:
-                raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return opened(path, *rest)
-
-    (tmp_path / "text.txt").write_text(TEXT)
-    monkeypatch.setattr(Path, "open", refuse)
-    error = failure(prepared, tmp_path, None)
-    assert count == 3
-    assert (error.exit_code, error.what, error.why) == (3, "cannot read the source", "Permission denied")
 
 
 def test_prepare_never_loads_torch() -> None:

@@ -111,6 +111,13 @@ class TestPlainLines:
         assert stream.getvalue().count("\n") == 2
         assert "\x1b" not in stream.getvalue()
 
+    def test_a_file_gets_plain_lines(self):
+        stream = Terminal()
+        stream.isatty = lambda: False
+        with make(stream) as console:
+            console.record(train(5))
+        assert stream.getvalue().startswith("step 5")
+
     def test_a_terminal_that_cannot_show_blocks_gets_plain_lines(self):
         stream = Terminal()
         stream.encoding = "ascii"
@@ -149,7 +156,7 @@ class TestTerminal:
                 console.record(train(step, 4.0 - step / 200))
             console.record(valid(500, True))
             console.sample(500, sample)
-            console.note("a note [i]")
+            console.note("a note [i] :smile:")
         return stream.getvalue()
 
     def test_the_view_shows_the_whole_run(self):
@@ -170,7 +177,7 @@ class TestTerminal:
             "some text",
         ):
             assert figure in last, figure
-        assert "a note [i]\n" in shown
+        assert "a note [i] :smile:\n" in shown
 
     def test_it_is_drawn_four_times_a_second_at_most(self):
         stream, clock = Terminal(), Clock()
@@ -196,10 +203,14 @@ class TestTerminal:
         assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
 
     def test_the_cursor_comes_back_after_an_error(self):
+        def fail():
+            with make(stream) as console:
+                console.start(Path("demo"), 1, 10, 5, "cpu")
+                raise ZeroDivisionError
+
         stream = Terminal()
-        with pytest.raises(ZeroDivisionError), make(stream) as console:
-            console.start(Path("demo"), 1, 10, 5, "cpu")
-            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError):
+            fail()
         assert stream.getvalue().rindex("\x1b[?25h") > stream.getvalue().rindex("\x1b[?25l")
 
     def test_a_sample_can_neither_style_nor_steer(self):
@@ -262,6 +273,12 @@ class TestStanding:
         assert standing.left(1000.0) is None
         standing.take(train(50))
         assert standing.left(1010.0) == pytest.approx(50.0)
+
+    def test_the_best_is_the_latest_that_was_marked(self):
+        standing = Standing()
+        standing.take(valid(1, True))
+        standing.take({**valid(2, False), "bits_per_char": 9.0})
+        assert (standing.best, standing.valid["bits_per_char"]) == (2.25, 9.0)
 
     def test_the_sparkline_falls_with_the_loss(self):
         standing = Standing()

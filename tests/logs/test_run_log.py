@@ -91,3 +91,20 @@ def test_a_resumed_console_remembers_without_repeating(tmp_path):
     assert again._console._standing.best == 1.5
     assert again._console._standing.losses == [2.0]
     again.close()
+
+
+def test_the_view_ends_with_the_log_so_that_results_can_be_printed(tmp_path):
+    class Terminal(io.StringIO):
+        encoding = "utf-8"
+
+        def isatty(self):
+            return True
+
+    stream = Terminal()
+    console = Console(stream=stream, environ={"TERM": "xterm"})
+    log = RunLog(tmp_path, console, {}, 0)
+    console.start(tmp_path, 1, 10, 5, "cpu")
+    log.log(train(5))
+    log.close()
+    assert stream.getvalue().rindex("\x1b[?25h") > stream.getvalue().rindex("\x1b[?25l"), "the cursor is back"
+    assert "step 5/10" in stream.getvalue()

@@ -80,7 +80,7 @@ def test_a_source_that_changes_between_the_passes(tmp_path: Path) -> None:
 
 def test_a_file_that_vanished(tmp_path: Path) -> None:
     error = failure(tmp_path / "gone.txt", sha256(b""))
-    assert (error.what, error.why) == ("cannot read the source", "No such file or directory")
+    assert (error.what, error.why) == ("cannot read", "No such file or directory")
     with pytest.raises(DataError, match="cannot read"):
         SourceFile("gone", tmp_path / "gone.txt").size()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -167,11 +168,13 @@ def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_server_that_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    started = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/book.txt"
         with pytest.raises(DataError, match="the download failed") as caught:
             download(url, DIGEST, tmp_path, Watch(), seconds=0.1)
     assert caught.value.why == "timed out"
+    assert time.monotonic() - started < 3
 
 
 def test_redirections_stay_within_http(server: Server, tmp_path: Path) -> None:
@@ -182,6 +185,7 @@ def test_redirections_stay_within_http(server: Server, tmp_path: Path) -> None:
     for place in (secret.as_uri(), "ftp://127.0.0.1/book.txt", "data:text/plain,x"):
         server.redirect = place
         failure(server.url("away-2.txt"), tmp_path)
+        failure(place, tmp_path)  # nor is another scheme opened when it is asked for
 
 
 def test_a_url_that_is_none(tmp_path: Path) -> None:

@@ -70,6 +70,12 @@ def test_replace_in_words_and_bytes() -> None:
     assert BYTES.encode(b"a\xff", unknown="replace").tolist() == BYTES.encode("a ").tolist()
 
 
+def test_replace_knows_the_other_case_of_a_plain_letter() -> None:
+    upper, lower = Vocabulary("char", (), (" ", "A")), Vocabulary("char", (), (" ", "a"))
+    assert upper.decode(upper.encode("äÄaA", unknown="replace")) == "AAAA"
+    assert lower.decode(lower.encode("äÄaA", unknown="replace")) == "aaaa"
+
+
 def test_replace_without_a_space_leaves_out() -> None:
     assert Vocabulary("char", (), ("a", "b")).encode("a漢b", unknown="replace").tolist() == [1, 2]
 
@@ -85,11 +91,13 @@ def test_bytes_that_are_not_utf8() -> None:
 
 
 @pytest.mark.parametrize("vocabulary", [PLAIN, SPELLS, BYTES, Vocabulary("word", tuple(range(256)), ("a",))])
-def test_lone_surrogates_are_unknown_everywhere(vocabulary: Vocabulary) -> None:
+@pytest.mark.parametrize("code", [0xD800, 0xDCFF])
+def test_lone_surrogates_are_unknown_everywhere(vocabulary: Vocabulary, code: int) -> None:
+    surrogate = chr(code)
     with pytest.raises(UnknownSymbols) as caught:
-        vocabulary.encode("a\ud800a")
-    assert caught.value.symbols == ("\ud800",)
-    assert vocabulary.decode(vocabulary.encode("a\ud800a", unknown="skip")) == "aa"
+        vocabulary.encode(f"a{surrogate}a")
+    assert caught.value.symbols == (surrogate,)
+    assert vocabulary.decode(vocabulary.encode(f"a{surrogate}a", unknown="skip")) == "aa"
 
 
 SAMPLES = st.text(st.sampled_from("ab éz漢\udc80\ud800\U0010ffff") | st.characters(), max_size=30)

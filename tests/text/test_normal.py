@@ -19,7 +19,7 @@ FORMS: tuple[Form, ...] = get_args(Form)
 # Hangul in three jamo and composed, marks of several classes in the wrong order, compositions across starters (Tamil,
 # Sinhala, Balinese), singletons, ligatures, line ends, both sigmas, the dotted capital I.
 AWKWARD = (
-    "\u1112\u1161\u11ab\ud55c\uac00\u11a8e\u0301\u0323\u0345\u0bc6\u0bbe\u0ddc\u0dca\u1b05\u1b35\u212b\ufb01"
+    "\u1112\u1161\u11ab\ud55c\uac00\u11a8e\u0301\u0323\u0345\u0316\u0334\u0bc6\u0bbe\u0ddc\u0dca\u1b05\u1b35\u212b\ufb01"
     "\r\nΣςİIi\ufeffẞ℡"
 )
 AWKWARD_TEXT = st.text(st.sampled_from(AWKWARD) | st.characters(exclude_categories=["Cs"]), max_size=10)
@@ -59,6 +59,7 @@ def test_a_segment_starts_only_where_nothing_composes_backwards() -> None:
         assert [starts_segment(char, "NFC") for char in jamo] == [True] + [False] * (len(jamo) - 1)
     for code in range(sys.maxunicode + 1):
         char = chr(code)
+        assert not (unicodedata.combining(char) and starts_segment(char, "NFD"))
         decomposed = unicodedata.decomposition(char)
         if decomposed and not decomposed.startswith("<") and unicodedata.is_normalized("NFC", char):
             assert not starts_segment(unicodedata.normalize("NFC", chr(int(decomposed.split()[-1], 16))), "NFC")
@@ -79,6 +80,11 @@ def test_lower_case_looks_at_one_character_at_a_time() -> None:
     for code in range(sys.maxunicode + 1):
         if chr(code).lower() != chr(code):
             assert lower(f"A{chr(code)}") == "a" + chr(code).lower()
+
+
+def test_the_form_has_the_last_word_over_the_case() -> None:
+    assert in_blocks(["\u03aa\u0301"], settings(normal_form="NFC", case="lower")) == "\u0390"
+    assert in_blocks(["\u2121"], settings(normal_form="NFKC", case="lower")) == "tel"
 
 
 def test_the_byte_order_mark_goes_from_the_beginning_only() -> None:

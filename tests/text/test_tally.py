@@ -50,6 +50,10 @@ def test_words(text: str, min_count: int) -> None:
         assert tally.vocabulary().symbols == tuple(sorted(kept))
 
 
+def test_the_letters_of_a_rare_word_count_as_often_as_the_word() -> None:
+    assert counted(["xa xa xb"], unit="word", min_count=3).vocabulary().symbols == ("x",)
+
+
 def test_bytes() -> None:
     tally = counted([b"ba", b"\xffa"], unit="byte")
     assert tally.distinct == 3

@@ -20,7 +20,7 @@ class Corpus(Section):
     folder."""
 
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
-    """The SHA-256 that a download must have; required for a URL."""
+    """The SHA-256 that the source must have where it is a single file; required for a URL."""
 
     encoding: str = "utf-8"
     """The encoding of the bytes; any codec that Python knows by name."""
@@ -29,7 +29,7 @@ class Corpus(Section):
     """What a wrong byte does: `strict` is an error that names the place, `replace` puts U+FFFD and counts."""
 
     bom: Literal["strip", "keep"] = "strip"
-    """What happens to a byte order mark at the beginning of a file."""
+    """What happens to a byte order mark at the beginning of a file; unit `byte` keeps it."""
 
     newlines: Literal["lf", "keep"] = "lf"
     """`lf` turns CRLF and lone CR into LF."""
@@ -41,8 +41,8 @@ class Corpus(Section):
     """`lower` lower-cases each character on its own (no rule looks at its neighbours)."""
 
     unit: Literal["char", "byte", "word"] = "char"
-    """What a token is: a code point, a byte, or a word (a run of letters and digits; all else character by
-    character)."""
+    """What a token is: a code point, a byte, or a word (a run of at most 64 letters, digits and underscores; all else
+    character by character)."""
 
     min_count: Count = 1
     """Symbols seen fewer times are spelled by their parts: words by characters, characters by bytes."""

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Shell
+
+
+def wait_for(path: Path, child: subprocess.Popen[str]) -> None:
+    for _ in range(600):
+        if path.exists() and path.stat().st_size > 0:
+            return
+        assert child.poll() is None, child.communicate()
+        time.sleep(0.05)
+    raise AssertionError(f"{path} never came")
+
+
+LONG = ("--set", "train.max_steps=100000", "--set", "train.early_stop=null", "--set", "train.log_every=1")
+
+
+def test_standard_output_holds_the_run_and_nothing_else(shell: Shell) -> None:
+    done = shell("train", "tiny.yaml")
+    assert done.stdout == "runs/tiny\n"
+    assert "validation" in done.stderr
+    assert "\x1b" not in done.stderr
+    assert shell("train", "tiny.yaml").stderr.startswith("nothing to do")
+
+
+def test_quiet_and_json(shell: Shell) -> None:
+    done = shell("train", "tiny.yaml", "--quiet", "--json", "--out", "elsewhere/deep")
+    assert done.stderr == ""
+    outcome = json.loads(done.stdout)
+    assert (outcome["run"], outcome["step"]) == ("elsewhere/deep", 12)
+    assert outcome["best"]["bits_per_char"] > 0
+    records = [json.loads(line) for line in (shell.path / "elsewhere/deep/metrics.jsonl").read_text().splitlines()]
+    assert {"step", "epoch", "time", "split", "nats", "bits_per_char", "bits_per_byte", "perplexity"} <= set(records[0])
+
+
+def test_check_stops_before_anything_is_written_but_the_corpus(shell: Shell) -> None:
+    report = json.loads(shell("train", "tiny.yaml", "--check", "--json", "--quiet").stdout)
+    symbols = report["vocabulary"]
+    assert report["parameters"] == symbols * 3 + 4 * 4 * (3 + 4 + 2) + symbols * (4 + 1)
+    assert report["steps"] == 12
+    assert {"device", "peak_memory_mib", "steps_per_epoch", "estimated_minutes"} <= set(report)
+    assert not (shell.path / "runs").exists()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_resume_goes_on(shell: Shell, number: signal.Signals, code: int) -> None:
+    child = shell.start("train", "tiny.yaml", *LONG, "--json")
+    wait_for(shell.path / "runs/tiny/metrics.jsonl", child)
+    child.send_signal(number)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == code, err
+    assert json.loads(out)["resumable"] is True
+    assert "--resume" in err
+    steps = sorted(path.name for path in (shell.path / "runs/tiny/checkpoints").iterdir())
+    step = int(steps[-1].removeprefix("step-"))
+    last = (shell.path / "runs/tiny/metrics.jsonl").read_text().splitlines()[-1]
+    assert step >= json.loads(last)["step"]
+    done = shell("train", "tiny.yaml", *LONG, "--resume", "--set", f"train.max_steps={step + 3}", "--json", "--quiet")
+    assert json.loads(done.stdout)["step"] == step + 3
+
+
+@pytest.mark.faults
+def test_sigusr1_saves_and_goes_on(shell: Shell) -> None:
+    child = shell.start(
+        "train", "tiny.yaml", *LONG, "--set", "train.save.every=1000000", "--set", "evaluate.every=1000000"
+    )
+    wait_for(shell.path / "runs/tiny/metrics.jsonl", child)
+    child.send_signal(signal.SIGUSR1)
+    wait_for(shell.path / "runs/tiny/last", child)
+    assert child.poll() is None
+    child.kill()
+    child.communicate()
+
+
+@pytest.mark.faults
+def test_killed_and_resumed_from_the_command_line(shell: Shell) -> None:
+    settings = ("--set", "train.max_steps=400", "--set", "train.early_stop=null", "--quiet")
+    shell("train", "tiny.yaml", *settings, "--out", "whole")
+    child = shell.start("train", "tiny.yaml", *settings, "--out", "broken")
+    wait_for(shell.path / "broken/last", child)
+    child.kill()
+    child.communicate()
+    shell("train", "tiny.yaml", *settings, "--out", "broken", "--resume")
+    for name in ("model.safetensors", "optimizer.safetensors", "lanes.safetensors", "train.json"):
+        whole, broken = (shell.path / run / "checkpoints/step-00000400" / name for run in ("whole", "broken"))
+        assert whole.read_bytes() == broken.read_bytes(), name
+
+
+def test_an_interactive_view_on_a_terminal_and_none_with_term_dumb(shell: Shell) -> None:
+    def on_a_terminal(**environ: str) -> str:
+        parent, child = os.openpty()
+        env = {k: v for k, v in os.environ.items() if k != "CI"} | {"TERM": "xterm-256color"} | environ
+        process = subprocess.Popen(
+            shell.command("train", "tiny.yaml", "--force"),
+            cwd=shell.path,
+            stderr=child,
+            stdout=subprocess.PIPE,
+            env=env,
+        )
+        os.close(child)
+        seen = b""
+        while True:
+            try:
+                data = os.read(parent, 4096)
+            except OSError:
+                break
+            if not data:
+                break
+            seen += data
+        os.close(parent)
+        process.communicate()
+        assert process.returncode == 0, seen
+        return seen.decode("utf-8")
+
+    assert "\x1b[" in on_a_terminal()
+    assert "\x1b[3" not in on_a_terminal(NO_COLOR="1")
+    assert "\x1b" not in on_a_terminal(TERM="dumb")

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from charrnn.checkpoint.layout import checkpoints
+from charrnn.checkpoint.read import Checkpoint
+from charrnn.config.schema.train import Save
+from charrnn.runs.folder import RunFolder
+from charrnn.runs.saver import RunSaver
+from charrnn.train.state import TrainState
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Records:
+    count = 0
+
+    def sync(self) -> dict[str, int]:
+        return {"metrics.jsonl": self.count}
+
+
+def make(path: Path, **settings: object) -> tuple[RunSaver, TrainState, Clock]:
+    model = torch.nn.Linear(2, 1)
+    state = TrainState(model, torch.optim.Adam(model.parameters()), {"h": torch.zeros(1, 2)}, 1)
+    clock = Clock()
+    path.mkdir(parents=True, exist_ok=True)
+    return RunSaver(RunFolder(path), Save.model_validate(settings), {}, Records(), clock), state, clock
+
+
+def steps(path: Path) -> list[int]:
+    return [Checkpoint.open(folder).step for folder in checkpoints(path / "checkpoints")]
+
+
+def test_due_by_steps_by_epoch_and_by_time(tmp_path: Path) -> None:
+    saver, state, clock = make(tmp_path, every=10, minutes=2.0)
+    assert [saver.due(step, 7) for step in (0, 7, 10, 20)] == [False, False, True, True]
+    saver, _, _ = make(tmp_path, every="epoch")
+    assert [saver.due(step, 7) for step in (0, 7, 10, 14)] == [False, True, False, True]
+    saver, state, clock = make(tmp_path, every=10, minutes=2.0)
+    clock.now = 119.0
+    assert not saver.due(3, 7)
+    clock.now = 120.0
+    assert saver.due(3, 7)
+    state.step = 3
+    saver.save(state)
+    assert not saver.due(4, 7)
+
+
+def test_the_same_state_is_not_written_twice(tmp_path: Path) -> None:
+    saver, state, _ = make(tmp_path)
+    state.step = 4
+    saver.save(state)
+    first = (tmp_path / "checkpoints/step-00000004/manifest.json").stat().st_mtime_ns
+    saver.save(state)
+    assert (tmp_path / "checkpoints/step-00000004/manifest.json").stat().st_mtime_ns == first
+    state.ended = "all steps are done"
+    saver.save(state)
+    assert Checkpoint.open(tmp_path / "checkpoints/step-00000004").document("train")["ended"] == "all steps are done"
+
+
+def test_the_best_and_the_latest_are_kept(tmp_path: Path) -> None:
+    saver, state, _ = make(tmp_path, keep=2)
+    for step, nats in [(1, 3.0), (2, 2.0), (3, 1.0), (4, 2.0), (5, 1.0), (6, 1.5)]:
+        state.step = step
+        state.history.append({"step": step, "nats": nats})
+        saver.save(state)
+        assert (tmp_path / "last").read_text() == f"step-{step:08d}\n"
+    assert steps(tmp_path) == [3, 5, 6]
+    assert (tmp_path / "best").read_text() == "step-00000003\n"
+
+
+def test_a_loss_that_is_not_a_number_is_never_the_best(tmp_path: Path) -> None:
+    _saver, state, _ = make(tmp_path)
+    state.step = 1
+    state.history.append({"step": 1, "nats": float("nan")})
+    assert state.best is None
+    state.history.append({"step": 2, "nats": 2.0})
+    state.history.append({"step": 3, "nats": float("nan")})
+    assert state.best == {"step": 2, "nats": 2.0}
