@@ -43,6 +43,7 @@ def test_all_problems_at_once(shell: Shell) -> None:
         assert key in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -59,6 +60,7 @@ def test_texts_that_cannot_be_learnt(shell: Shell, text: bytes, words: str) -> N
     assert list((shell.path / "corpora").glob("*")) == []
 
 
+@pytest.mark.slow
 def test_text_shorter_than_the_lanes(shell: Shell) -> None:
     (shell.path / "text.txt").write_text("abcdefgh")
     said = block(shell("train", "tiny.yaml", "--set", "stream.lanes=64", code=3).stderr)
@@ -71,11 +73,13 @@ def test_missing_text_and_missing_config(shell: Shell) -> None:
     assert "nowhere.yaml" in block(shell("train", "nowhere.yaml", code=2).stderr)
 
 
+@pytest.mark.slow
 def test_no_such_device(shell: Shell) -> None:
     assert "cuda:99" in block(shell("train", "tiny.yaml", "--device", "cuda:99", code=2).stderr)
     assert "train.device" in block(shell("train", "tiny.yaml", "--device", "gpu", code=2).stderr)
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_named_and_another_offered(trained: Shell, tmp_path: Path) -> None:
     shutil.copytree(trained.path, tmp_path / "copy")
     trained = type(trained)(tmp_path / "copy")
@@ -90,6 +94,7 @@ def test_a_damaged_checkpoint_is_named_and_another_offered(trained: Shell, tmp_p
     assert "step-000000" in said.partition("try:")[2]
 
 
+@pytest.mark.slow
 def test_a_changed_vocabulary_on_resume(trained: Shell, tmp_path: Path) -> None:
     shutil.copytree(trained.path, tmp_path / "copy")
     trained = type(trained)(tmp_path / "copy")
@@ -98,6 +103,7 @@ def test_a_changed_vocabulary_on_resume(trained: Shell, tmp_path: Path) -> None:
     assert "vocabulary" in block(trained(*arguments, code=3).stderr)
 
 
+@pytest.mark.slow
 def test_an_unwritable_folder(shell: Shell) -> None:
     (shell.path / "runs").write_text("a file where a folder should be")
     said = block(shell("train", "tiny.yaml", code=7).stderr)
@@ -130,6 +136,7 @@ def test_a_full_disk_leaves_no_litter(shell: Shell) -> None:
     assert list((shell.path / "corpora").glob("text-*")) == []
 
 
+@pytest.mark.slow
 def test_a_run_folder_in_use(shell: Shell) -> None:
     import fcntl
 
@@ -141,6 +148,7 @@ def test_a_run_folder_in_use(shell: Shell) -> None:
         assert "process 7 on mars" in block(shell("train", "tiny.yaml", code=2).stderr)
 
 
+@pytest.mark.slow
 def test_divergence(shell: Shell) -> None:
     settings = ("train.optimizer.lr=1e30", "train.clip_norm=null", "train.schedule={kind: constant}")
     overrides = [part for setting in settings for part in ("--set", setting)]
@@ -148,11 +156,13 @@ def test_divergence(shell: Shell) -> None:
     assert "not finite" in said
 
 
+@pytest.mark.slow
 def test_out_of_memory(shell: Shell) -> None:
     said = block(shell("train", "tiny.yaml", "--set", "model.core.hidden=3000000", "--quiet", code=6).stderr)
     assert "model.core.hidden" in said
 
 
+@pytest.mark.slow
 def test_unknown_symbols_of_a_seed(trained: Shell) -> None:
     said = block(trained("sample", "--seed", "caté☃", code=3).stderr)
     assert "é" in said
@@ -162,6 +172,7 @@ def test_unknown_symbols_of_a_seed(trained: Shell) -> None:
     assert trained("sample", "--seed", "caté", "--unknown", "skip").stdout.startswith("caté")
 
 
+@pytest.mark.slow
 def test_usage(shell: Shell, trained: Shell) -> None:
     shell("train", code=2)
     shell("nonsense", code=2)

@@ -33,6 +33,7 @@ def test_prepare_of_standard_input_into_a_folder(shell: Shell) -> None:
     assert {"manifest.json", "tokens.bin", "vocabulary.json"} == {path.name for path in (shell.path / "here").iterdir()}
 
 
+@pytest.mark.slow
 def test_train_finds_what_prepare_made(shell: Shell) -> None:
     folder = shell("prepare", "tiny.yaml").stdout
     shell("train", "tiny.yaml", "--quiet")
@@ -49,6 +50,7 @@ def test_baseline_table_and_json(shell: Shell) -> None:
     assert "100 training tokens" in capped.stderr
 
 
+@pytest.mark.slow
 def test_init_writes_a_config_that_loads(shell: Shell) -> None:
     path = shell("init", "text.txt").stdout.strip()
     assert path == "text.yaml"

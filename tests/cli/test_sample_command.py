@@ -4,8 +4,13 @@ import json
 import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from conftest import Shell
+
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_newest_run_is_the_default_and_the_text_is_repeatable(trained: Shell) -> None:

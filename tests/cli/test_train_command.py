@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from conftest import Shell
 
 
+pytestmark = pytest.mark.slow
+
+
 def wait_for(path: Path, child: subprocess.Popen[str]) -> None:
     for _ in range(600):
         if path.exists() and path.stat().st_size > 0:

@@ -163,7 +163,7 @@ def test_a_wrong_value_is_told_in_a_sentence(problems, text, line):
         (
             "sha256: abc",
             "3: corpus.sha256: the text 'abc' is not of the form `^[0-9a-f]{64}$`."
-            " The SHA-256 that a download must have; required for a URL.",
+            " The SHA-256 that the source must have where it is a single file; required for a URL.",
         ),
         ('bom: "\\ud800"', "3: corpus.bom: should be text in UTF-8, not the text '\\ud800'"),
     ],
