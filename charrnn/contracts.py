@@ -81,3 +81,6 @@ class Task(Protocol):
 
     def metrics(self, nats: float, split: str) -> dict[str, float]:
         """What a mean loss in nats per token of `split` means in the units that users compare."""
+
+    def speed(self, tokens_per_second: float, split: str) -> dict[str, float]:
+        """How fast `split` is read, in the unit that users compare."""

@@ -6,6 +6,8 @@ The exit codes are part of the interface (README, "Exit codes"): scripts may rel
 
 from __future__ import annotations
 
+import signal
+
 
 class CharRnnError(Exception):
     """What went wrong, where, why, and what to try.
@@ -99,6 +101,6 @@ class Interrupted(CharRnnError):
     """A signal asked the program to stop; 130 for Ctrl-C and 143 for SIGTERM, as shells and schedulers expect."""
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__("stopped by a signal")
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
         self.signal_number = signal_number
         self.exit_code = 128 + signal_number

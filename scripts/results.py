@@ -80,7 +80,7 @@ def measure_run(row: Row) -> dict[str, Any]:
     check = charrnn("train", row.config, "--check")
     run = ROOT / outcome["run"]
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    speeds = sorted(r["tokens_per_second"] for r in records if r["split"] == "train")
+    speeds = sorted(r["chars_per_second"] for r in records if r["split"] == "train")
     last = [r for r in records if r["split"] == "valid"][-1]
     best = outcome["best"]
     checkpoint = (run / "best").read_text(encoding="utf-8").strip()
@@ -99,7 +99,7 @@ def measure_run(row: Row) -> dict[str, Any]:
             "train_nats_last_epoch": last["train_nats"],
             "steps": outcome["step"],
             "parameters": check["parameters"],
-            "tokens_per_second_median": speeds[len(speeds) // 2],
+            "chars_per_second_median": speeds[len(speeds) // 2],
         },
     }
 

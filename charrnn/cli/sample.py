@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from charrnn.cli import common
 from charrnn.errors import UsageError
-
-if TYPE_CHECKING:
-    from charrnn.config.schema import Sample
 
 
 def sample(
@@ -68,23 +64,18 @@ def sample(
         }
         options = model.options({name: value for name, value in given.items() if value is not None})
         print(f"sampling from {model.label}", file=sys.stderr)
-        texts = []
-        for number in range(count):
-            pieces = model.text(options, number, unknown, interrupt.check)
-            texts.append("".join(pieces) if as_json else _stream(options.seed or "", pieces, number, count))
         if as_json:
-            common.write_json(_as_dict(model.folder, options, texts))
-
-
-def _stream(seed: str, pieces: Iterator[str], number: int, count: int) -> str:
-    """Write a text as it is made; several are told apart by a line on standard error."""
-    if count > 1:
-        print(f"--- {number + 1} of {count}", file=sys.stderr)
-    common.write(_shown(seed))
-    for piece in pieces:
-        common.write(_shown(piece))
-    common.write("\n")
-    return ""
+            texts = ["".join(model.text(options, number, unknown, interrupt.check)) for number in range(count)]
+            settings = options.model_dump(mode="json")
+            common.write_json({"checkpoint": str(model.folder), "options": settings, "samples": texts})
+            return
+        for number in range(count):
+            if count > 1:
+                print(f"--- {number + 1} of {count}", file=sys.stderr)
+            common.write(_shown(options.seed or ""))
+            for piece in model.text(options, number, unknown, interrupt.check):
+                common.write(_shown(piece))
+            common.write("\n")
 
 
 def _shown(text: str) -> str:
@@ -92,10 +83,6 @@ def _shown(text: str) -> str:
     from charrnn.logs.console import printable
 
     return printable(text) if sys.stdout.isatty() else text
-
-
-def _as_dict(folder: Path, options: Sample, texts: list[str]) -> dict[str, Any]:
-    return {"checkpoint": str(folder), "options": options.model_dump(mode="json"), "samples": texts}
 
 
 def _read(path: Path) -> str:

@@ -18,6 +18,7 @@ from charrnn.checkpoint.layout import checkpoints, step_of
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.files.atomic import write_text
+from charrnn.logs.logger import EVENTS, METRICS, SAMPLES
 from charrnn.logs.record import last_record
 
 
@@ -35,17 +36,17 @@ class RunFolder:
     @property
     def metrics(self) -> Path:
         """The record of figures."""
-        return self.path / "metrics.jsonl"
+        return self.path / METRICS
 
     @property
     def samples(self) -> Path:
         """The record of texts."""
-        return self.path / "samples.jsonl"
+        return self.path / SAMPLES
 
     @property
     def tensorboard(self) -> Path:
         """TensorBoard's event files."""
-        return self.path / "tensorboard"
+        return self.path / EVENTS
 
     @property
     def checkpoints(self) -> Path:
@@ -115,7 +116,7 @@ def newest_run(runs: Path) -> RunFolder:
         UsageError: there is no run.
     """
     latest: dict[RunFolder, float] = {}
-    for metrics in runs.rglob("metrics.jsonl"):
+    for metrics in runs.rglob(METRICS):
         record = last_record(metrics)
         if record is not None:
             latest[RunFolder(metrics.parent)] = float(record.get("time", 0.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import warnings
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -64,6 +65,8 @@ def apply_plan(plan: Plan) -> torch.device:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if plan.deterministic != torch.are_deterministic_algorithms_enabled():  # the call loads torch's compiler: 3 s
         torch.use_deterministic_algorithms(plan.deterministic)
+    # Our layers hand cuDNN their weights one by one (see models/cells.py), which it remarks upon at every call.
+    warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
     return torch.device(plan.device)
 
 

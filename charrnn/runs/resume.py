@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from charrnn.checkpoint.read import Checkpoint
-from charrnn.config.schema import is_identity
+from charrnn.config.schema import BY_CONTENT, is_identity
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import ConfigError, DataError
 from charrnn.text.vocabulary import Vocabulary
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """The keys whose values differ, with both values, in the order of the config."""
-    keys = list(dict.fromkeys([*now, *before]))
+    """The keys whose values differ, with both values, in the order of the config.
+
+    Keys that only say where a text lies are left out: the text itself is compared.
+    """
+    keys = [key for key in dict.fromkeys([*now, *before]) if key not in BY_CONTENT]
     return [(key, before.get(key), now.get(key)) for key in keys if before.get(key) != now.get(key)]
 
 

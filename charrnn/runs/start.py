@@ -1,8 +1,7 @@
-"""Start, resume or decline a training run: the decisions first, then the wiring, then the loop."""
+"""Start, resume or decline a training run: the refusals first, then the wiring, then the loop."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
@@ -12,23 +11,22 @@ from typing import Any
 import torch
 
 from charrnn.checkpoint.read import Checkpoint
-from charrnn.config.load import Loaded, flatten
+from charrnn.config.load import Loaded
 from charrnn.config.render import render
 from charrnn.config.schema import Config
 from charrnn.corpus.tokens import TokenCorpus
-from charrnn.errors import UsageError
-from charrnn.files.atomic import make_folder, storage_errors, sweep, write_text
-from charrnn.files.lock import folder_lock
+from charrnn.files.atomic import write_text
 from charrnn.logs.console import Console
 from charrnn.logs.logger import RunLog
 from charrnn.models.build import parameters_of
+from charrnn.runs.claim import clear, is_done, owned, to_go_on_from
 from charrnn.runs.corpus import prepared
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.memory import out_of_memory
 from charrnn.runs.plan import Plan, apply_plan, make_plan
-from charrnn.runs.resume import check_config, check_corpus
+from charrnn.runs.resume import check_corpus
 from charrnn.runs.saver import RunSaver
-from charrnn.runs.use import config_of, continuation, in_form
+from charrnn.runs.use import continuation, in_form
 from charrnn.scratch.network import StepNetwork
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.interrupt import Interrupt
@@ -58,72 +56,34 @@ def train_run(
         ConfigError, DataError: the run cannot go on with this config or text.
         Interrupted: a signal asked to stop; the state has been saved.
     """
-    make_folder(folder)
-    with folder_lock(folder):
-        run = RunFolder(folder)
-        checkpoint = _begin(run, loaded, mode, console)
-        if mode == "new" and checkpoint is not None:
-            return _outcome(run, checkpoint.document("train"))
+    with owned(folder) as run:
+        checkpoint = None if mode == "force" else to_go_on_from(run, loaded, mode, console)
         corpus = prepared(loaded, corpora, console, interrupt.check).corpus
         if checkpoint is not None:
             check_corpus(checkpoint, corpus)
+            if is_done(checkpoint, loaded):
+                console.note(f"nothing to do: the run in {folder} is finished")
+                return _outcome(run, checkpoint.document("train"))
+        # All that can be refused is refused before anything is deleted or written.
+        plan = make_plan(loaded.config.train, _former_plan(checkpoint))
+        sampler = sampler_for(loaded.config, corpus)
+        if mode == "force":
+            clear(run)
         write_text(run.config, render(loaded.anchored()))
         with out_of_memory(loaded.config):
-            return _train(run, loaded.config, corpus, checkpoint, console, interrupt)
-
-
-def _begin(run: RunFolder, loaded: Loaded, mode: str, console: Console) -> Checkpoint | None:
-    """The checkpoint to go on from, or None to begin; in mode `new`, the last one of a finished run."""
-    sweep(run.checkpoints)
-    if mode == "force":
-        _clear(run)
-        return None
-    checkpoint = run.newest()
-    if not run.used:
-        if mode == "resume":
-            console.note(f"there is nothing to resume in {run.path}: starting anew")
-        return None
-    if mode == "resume":
-        if checkpoint is None:
-            console.note(f"the run in {run.path} stopped before its first checkpoint: starting from the beginning")
-            return None
-        for line in check_config(flatten(config_of(checkpoint)), flatten(loaded.config), run.path):
-            console.note(line)
-        return checkpoint
-    if checkpoint is None or checkpoint.document("train")["ended"] is None:
-        raise UsageError(
-            "this folder holds a run that is not finished",
-            where=run.path,
-            hint="go on with --resume, or delete it and start anew with --force, or choose another --out",
-        )
-    if flatten(config_of(checkpoint)) != flatten(loaded.config):
-        raise UsageError(
-            "this folder holds a finished run of another config",
-            where=run.path,
-            hint="go on under the new config with --resume, or start anew with --force, or choose another --out",
-        )
-    console.note(f"nothing to do: the run in {run.path} is finished ({checkpoint.document('train')['ended']})")
-    return checkpoint
-
-
-def _clear(run: RunFolder) -> None:
-    with storage_errors(run.path):
-        for path in (run.config, run.metrics, run.samples, run.path / "best", run.path / "last"):
-            path.unlink(missing_ok=True)
-        for folder in (run.checkpoints, run.tensorboard):
-            if folder.is_dir():
-                shutil.rmtree(folder)
+            return _train(run, loaded.config, corpus, plan, sampler, checkpoint, console, interrupt)
 
 
 def _train(
     run: RunFolder,
     config: Config,
     corpus: TokenCorpus,
+    plan: Plan,
+    sampler: Callable[[TrainState], str],
     checkpoint: Checkpoint | None,
     console: Console,
     interrupt: Interrupt,
 ) -> dict[str, Any]:
-    plan = make_plan(config.train, _former_plan(checkpoint))
     device = apply_plan(plan)
     task = LanguageTask(config, corpus)
     state = new_state(task, config, device)
@@ -140,7 +100,6 @@ def _train(
             saver.resumed(state)
         steps = total_steps(config.train, stream.steps_per_epoch)
         console.start(run.path, parameters_of(state.model), steps, stream.steps_per_epoch, plan.device)
-        sampler = sampler_for(config, corpus)
         Training(task, state, stream, config.train, config.evaluate, device, saver, log, sampler, interrupt).run()
     return _outcome(run, state.document())
 

@@ -75,3 +75,8 @@ class LanguageTask:
             "bits_per_byte": bits / part.bytes,
             "perplexity": math.exp(min(nats, 700.0)),
         }
+
+    def speed(self, tokens_per_second: float, split: str) -> dict[str, float]:
+        """Characters per second."""
+        part = self.corpus.split(split)
+        return {"chars_per_second": tokens_per_second * part.characters / len(part.tokens)}

@@ -123,9 +123,8 @@ class Training:
         tally, now = state.interval, self.clock()
         rate = state.optimizer.param_groups[0]["lr"]
         speed = tally.count / max(now - self._since, 1e-9)
-        figures = self.task.metrics(tally.mean, "train")
-        extra = {"lr": rate, "grad_norm": tally.mean_grad_norm, "tokens_per_second": speed}
-        self.logger.log(self._record("train") | figures | extra)
+        figures = self.task.metrics(tally.mean, "train") | self.task.speed(speed, "train")
+        self.logger.log(self._record("train") | figures | {"lr": rate, "grad_norm": tally.mean_grad_norm})
         state.interval, self._since = Tally(), now
 
     def _validate_when_due(self) -> None:

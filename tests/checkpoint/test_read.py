@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -202,14 +203,37 @@ def put(folder: Path, name: str, data: bytes) -> None:
 
 @pytest.mark.faults
 @pytest.mark.parametrize(
-    "name",
-    ["../x", "/etc/passwd", "a/b", "./a", "a/", "..\\x", "C:\\x", "", ".", "..", "a\0b", "\ud800", "n" * 300, "//x"],
+    "name", ["../x", "/etc/passwd", "a/b", "./a", "a/", "..\\x", "C:\\x", "", ".", "..", "//x", "../step-00000002/x"]
 )
 def test_the_manifest_cannot_name_a_file_outside_its_folder(folder: Path, name: str) -> None:
-    data = b"secret"
-    (folder.parent / "x").write_bytes(data)
-    edit(folder, files={name: {"bytes": len(data), "sha256": digest.of_bytes(data)}})
+    edit(folder, files={name: {"bytes": 6, "sha256": digest.of_bytes(b"secret")}})
+    with pytest.raises(CheckpointError, match="manifest is damaged") as caught:
+        Checkpoint.open(folder)
+    assert repr(name) in str(caught.value.why)
     refusal(folder)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "n" * 300], ids=["zero byte", "surrogate", "long"])
+def test_a_name_that_no_file_can_have_is_refused(folder: Path, name: str) -> None:
+    edit(folder, files={name: {"bytes": 6, "sha256": digest.of_bytes(b"secret")}})
+    refusal(folder)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_that_the_disk_cannot_read_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    real = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path == folder / file:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    error = refusal(folder)
+    assert error.where == str(folder / file)
+    assert os.strerror(errno.EIO) in str(error.why)
 
 
 @pytest.mark.faults

@@ -16,7 +16,18 @@ from charrnn.config.schema.stream import Lanes
 from charrnn.config.schema.train import Train
 from charrnn.config.schema.use import Evaluate, Sample
 
-__all__ = ["Config", "Corpus", "Evaluate", "Lanes", "Network", "Sample", "Section", "Train", "is_identity"]
+__all__ = [
+    "BY_CONTENT",
+    "Config",
+    "Corpus",
+    "Evaluate",
+    "Lanes",
+    "Network",
+    "Sample",
+    "Section",
+    "Train",
+    "is_identity",
+]
 
 IDENTITY = (
     "task",
@@ -49,5 +60,4 @@ class Config(Section):
 
 def is_identity(key: str) -> bool:
     """Whether the dotted `key` belongs to what makes a run what it is."""
-    below = any(key == name or key.startswith(name + ".") for name in IDENTITY)
-    return below and key not in BY_CONTENT
+    return any(key == name or key.startswith(name + ".") for name in IDENTITY)

@@ -1,0 +1,100 @@
+"""Whether a run may begin, go on, or has nothing to do: a folder is owned, looked at, and cleared if that is asked."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from charrnn.checkpoint.read import Checkpoint
+from charrnn.config.load import Loaded, flatten
+from charrnn.errors import UsageError
+from charrnn.files.atomic import make_folder, remove_folder, storage_errors, sweep
+from charrnn.files.lock import folder_lock
+from charrnn.logs.console import Console
+from charrnn.runs.folder import RunFolder
+from charrnn.runs.resume import check_config, differences
+from charrnn.runs.use import config_of
+
+
+@contextmanager
+def owned(folder: Path) -> Iterator[RunFolder]:
+    """A run's folder, locked; one that is still empty when the block ends goes again.
+
+    Raises:
+        LockedError: another process owns it.
+        StorageError: it cannot be made.
+    """
+    make_folder(folder)
+    run = RunFolder(folder)
+    with folder_lock(folder):
+        try:
+            yield run
+        finally:
+            if not run.used:
+                remove_folder(folder)
+
+
+def to_go_on_from(run: RunFolder, loaded: Loaded, mode: str, console: Console) -> Checkpoint | None:
+    """The newest checkpoint of a run that goes on or is finished; None where one begins.
+
+    Args:
+        run: the run's folder.
+        loaded: the config of this command.
+        mode: `new` or `resume`.
+        console: told what a user would want to know.
+
+    Raises:
+        UsageError: `new`, and the folder holds an unfinished run, or one of another config.
+        ConfigError: `resume`, and a key has changed that makes the run what it is.
+        CheckpointError: the newest checkpoint is damaged.
+    """
+    sweep(run.checkpoints)
+    checkpoint = run.newest()
+    if mode == "resume":
+        return _resumed(run, checkpoint, loaded, console)
+    if run.used and (checkpoint is None or checkpoint.document("train")["ended"] is None):
+        raise UsageError(
+            "this folder holds a run that is not finished",
+            where=run.path,
+            hint="go on with --resume, or delete it and start anew with --force, or choose another --out",
+        )
+    if checkpoint is not None and not is_done(checkpoint, loaded):
+        raise UsageError(
+            "this folder holds a finished run of another config",
+            where=run.path,
+            hint="go on under the new config with --resume, or start anew with --force, or choose another --out",
+        )
+    return checkpoint
+
+
+def _resumed(run: RunFolder, checkpoint: Checkpoint | None, loaded: Loaded, console: Console) -> Checkpoint | None:
+    if checkpoint is not None:
+        for line in check_config(flatten(config_of(checkpoint)), flatten(loaded.config), run.path):
+            console.note(line)
+    elif run.used:
+        console.note(f"the run in {run.path} stopped before its first checkpoint: starting from the beginning")
+    else:
+        console.note(f"there is nothing to resume in {run.path}: starting anew")
+    return checkpoint
+
+
+def is_done(checkpoint: Checkpoint, loaded: Loaded) -> bool:
+    """Whether the run has ended and the config asks for nothing else."""
+    ended = checkpoint.document("train")["ended"] is not None
+    return ended and not differences(flatten(config_of(checkpoint)), flatten(loaded.config))
+
+
+def clear(run: RunFolder) -> None:
+    """Delete what a run has left in its folder, and nothing that is not a run's.
+
+    Raises:
+        StorageError: the system refused.
+    """
+    with storage_errors(run.path):
+        for path in (run.config, run.metrics, run.samples, run.path / "best", run.path / "last"):
+            path.unlink(missing_ok=True)
+        for folder in (run.checkpoints, run.tensorboard):
+            if folder.is_dir():
+                shutil.rmtree(folder)
