@@ -59,7 +59,9 @@ ROWS = {
 def main(arguments: list[str]) -> None:
     match arguments:
         case ["measure", name] if name in ROWS:
-            store(name, measure_ngram(ROWS[name]) if ROWS[name].ngram else measure_run(ROWS[name]))
+            commit = current_commit()  # of the code that measures, not of what is there when it is done
+            measured = measure_ngram(ROWS[name]) if ROWS[name].ngram else measure_run(ROWS[name])
+            store(name, {"commit": commit, **measured})
             draw()
         case ["draw"]:
             draw()
@@ -121,6 +123,11 @@ def measure_ngram(row: Row) -> dict[str, Any]:
     }
 
 
+def current_commit() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
 def store(name: str, measured: dict[str, Any]) -> None:
     row = ROWS[name]
     records = read()
@@ -128,9 +135,6 @@ def store(name: str, measured: dict[str, Any]) -> None:
         "title": row.title,
         "config": row.config,
         "reference": {"nats": row.reference, "source": row.source},
-        "commit": subprocess.run(
-            ["git", "describe", "--always", "--dirty"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
-        ).stdout.strip(),
         "machine": f"{os.cpu_count()} CPU cores, {platform.system()} {platform.machine()}, Python "
         f"{platform.python_version()}",
         **measured,

@@ -51,6 +51,7 @@ def _top_p(probs_V: np.ndarray, p: float) -> np.ndarray:
     before_V = np.cumsum(probs_V[order_V]) - probs_V[order_V]
     keep_V = np.zeros(len(probs_V), dtype=bool)
     keep_V[order_V] = before_V < p * probs_V.sum()
+    keep_V[order_V[0]] = True  # the product of two small numbers may be zero
     return keep_V
 
 

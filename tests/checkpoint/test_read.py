@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import pickle
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -22,17 +23,25 @@ from charrnn.files import digest
 FILES = ["model.safetensors", "lanes.safetensors", "train.json", "vocabulary.json", MANIFEST]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A checkpoint, the newest of three."""
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three checkpoints, to be copied."""
+    parent = tmp_path_factory.mktemp("written")
     for step in (1, 2, 12):
-        made = write_checkpoint(
-            tmp_path / "checkpoints",
+        write_checkpoint(
+            parent,
             step,
             {"model": {"w": np.arange(4.0), "n": np.array(step)}, "lanes": {"0.h": np.ones((2, 3), np.float32)}},
             {"train": {"step": step, "history": [0.5]}, "vocabulary": ["a", "ä", "漢"]},
         )
-    return made
+    return parent
+
+
+@pytest.fixture
+def folder(written: Path, tmp_path: Path) -> Path:
+    """A checkpoint to spoil, the newest of three."""
+    shutil.copytree(written, tmp_path / "checkpoints")
+    return tmp_path / "checkpoints" / step_name(12)
 
 
 def everything(folder: Path) -> dict[str, Any]:
@@ -143,17 +152,16 @@ def test_no_flipped_bit_anywhere_changes_what_is_read(folder: Path, file: str) -
     whole = everything(folder)
     data = (folder / file).read_bytes()
     for place in range(len(data)):
-        for bit in {5, place % 8} if file == MANIFEST else {place % 8}:
-            changed = bytearray(data)
-            changed[place] ^= 1 << bit
-            (folder / file).write_bytes(changed)
-            try:
-                assert everything(folder) == whole
-            except CheckpointError:
-                continue
-            # White space between the words of the manifest means nothing.
-            assert file == MANIFEST
-            assert json.loads(changed) == json.loads(data)
+        changed = bytearray(data)
+        changed[place] ^= 1 << place % 8
+        (folder / file).write_bytes(changed)
+        try:
+            assert everything(folder) == whole
+        except CheckpointError:
+            continue
+        # White space between the words of the manifest means nothing.
+        assert file == MANIFEST
+        assert json.loads(changed) == json.loads(data)
 
 
 def test_without_another_checkpoint_the_hint_says_what_else_to_try(tmp_path: Path) -> None:

@@ -138,14 +138,14 @@ def storage_error_of(write: Callable[[Path, bytes], None], place: Path) -> Stora
     return None
 
 
-def trials(write: Callable[[Path, bytes], None], folder: Path, old: bytes | None, error: int) -> list[str]:
+def trials(write: Callable[[Path, bytes], None], folder: Path, old: bytes | None) -> list[str]:
     """Refuse every call in turn, checking what is left each time; returns the calls of the run that went well."""
     for index in range(100):
         place = folder / str(index) / "place"
         place.parent.mkdir(parents=True)
         if old is not None:
             write(place, old)
-        with FaultySystem(index, error).installed() as system:
+        with FaultySystem(index, REFUSALS[index % len(REFUSALS)]).installed() as system:
             refusal = storage_error_of(write, place)
         if not system.fired:
             assert refusal is None
@@ -163,22 +163,16 @@ def trials(write: Callable[[Path, bytes], None], folder: Path, old: bytes | None
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("error", REFUSALS, ids=errno.errorcode.__getitem__)
 @pytest.mark.parametrize("old", [None, OLD], ids=["first", "replacing"])
-def test_a_file_is_written_whole_or_not_at_all_whichever_call_is_refused(
-    tmp_path: Path, old: bytes | None, error: int
-) -> None:
-    calls = trials(write_a_file, tmp_path, old, error)
+def test_a_file_is_written_whole_or_not_at_all_whichever_call_is_refused(tmp_path: Path, old: bytes | None) -> None:
+    calls = trials(write_a_file, tmp_path, old)
     assert calls == ["open for writing", "write", "flush", "fsync", "replace", "open", "fsync"]
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("error", REFUSALS, ids=errno.errorcode.__getitem__)
 @pytest.mark.parametrize("old", [None, OLD], ids=["first", "replacing"])
-def test_a_folder_is_written_whole_or_not_at_all_whichever_call_is_refused(
-    tmp_path: Path, old: bytes | None, error: int
-) -> None:
-    calls = trials(write_a_folder, tmp_path, old, error)
+def test_a_folder_is_written_whole_or_not_at_all_whichever_call_is_refused(tmp_path: Path, old: bytes | None) -> None:
+    calls = trials(write_a_folder, tmp_path, old)
     assert calls[-2:] == ["open", "fsync"]
     # Two files, the inner folder, the folder, and at last its parent.
     assert calls.count("fsync") == 5
@@ -207,6 +201,20 @@ def test_where_the_system_cannot_exchange_two_renames_are_undone_if_the_second_i
     write_a_folder(tmp_path / "place", NEW)
     assert read_either(tmp_path / "place") == NEW
     assert os.listdir(tmp_path) == ["place"]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("error", REFUSALS, ids=errno.errorcode.__getitem__)
+@pytest.mark.parametrize("write", [write_a_file, write_a_folder])
+def test_each_refusal_is_a_storage_error_that_says_what_to_do(
+    tmp_path: Path, write: Callable[[Path, bytes], None], error: int
+) -> None:
+    with FaultySystem(2, error).installed(), pytest.raises(StorageError, match="cannot write") as caught:
+        write(tmp_path / "place", NEW)
+    assert caught.value.why
+    assert caught.value.hint
+    assert isinstance(caught.value.__cause__, OSError)
+    assert os.listdir(tmp_path) == []
 
 
 def test_what_is_refused_for_another_reason_passes_through_and_leaves_nothing(tmp_path: Path) -> None:

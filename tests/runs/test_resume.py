@@ -10,7 +10,9 @@ from lab import Lab, Stopper
 
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
+from charrnn.config.schema.train import CosineSchedule
 from charrnn.errors import CheckpointError, ConfigError, DataError, Interrupted, UsageError
+from charrnn.train.schedule import rate_factor
 
 
 def same_checkpoint(a: Path, b: Path) -> None:
@@ -78,6 +80,15 @@ def test_a_changed_rate_takes_effect_on_resume(lab: Lab) -> None:
     rates = [record["lr"] for record in lab.records("run") if record["split"] == "train"]
     assert rates[0] == 2e-2
     assert rates[-1] in {0.5 * 0.5**n for n in range(30)}
+
+
+def test_the_recorded_rate_follows_the_schedule(lab: Lab) -> None:
+    outcome = lab.train("run", "new", None, "train.schedule={kind: cosine, warmup: 5, floor: 0.1}")
+    schedule = CosineSchedule(warmup=5, floor=0.1)
+    records = [record for record in lab.records("run") if record["split"] == "train"]
+    expected = [2e-2 * rate_factor(schedule, record["step"] - 1, outcome["step"], []) for record in records]
+    assert [record["lr"] for record in records] == expected
+    assert len(set(expected)) > 5
 
 
 @pytest.mark.parametrize(

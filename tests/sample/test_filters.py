@@ -69,10 +69,15 @@ def test_among_equals_top_k_keeps_the_first_and_never_more_than_k() -> None:
         (0.91, [0.2, 0.4, 0.3, 0.1]),
         (1.0, [0.2, 0.4, 0.3, 0.1]),
         (1e-300, [0, 1, 0, 0]),
+        (5e-324, [0, 1, 0, 0]),
     ],
 )
 def test_top_p_keeps_the_fewest_whose_share_reaches_p(p: float, expected: list[float]) -> None:
     close(filtered([0.2, 0.4, 0.3, 0.1], top_p=p), expected)
+
+
+def test_the_smallest_p_there_is_leaves_one_of_equals() -> None:
+    close(filtered([1 / 3] * 3, top_p=5e-324), [1, 0, 0])
 
 
 def test_a_share_that_reaches_p_exactly_is_enough() -> None:
