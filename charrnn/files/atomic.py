@@ -25,6 +25,7 @@ _REASONS = {
     errno.EDQUOT: ("the disk quota is used up", "free some space, then run the same command again"),
     errno.EACCES: ("permission denied", "choose another folder with --out, or mend its permissions"),
     errno.EPERM: ("permission denied", "choose another folder with --out, or mend its permissions"),
+    errno.EIO: ("the disk reports an error", "look after the disk; what was complete before is untouched"),
     errno.EROFS: ("the file system is read-only", "choose another folder with --out"),
     errno.EFBIG: ("the file would be larger than is allowed here", "raise the limit (ulimit -f)"),
     errno.ENOTDIR: ("a part of the path is a file, not a folder", "choose another folder with --out"),

@@ -41,21 +41,20 @@ def generate(
         prompt: the symbols that warm the state; where there are none, `<start>` does.
         options: temperature, filters, length, random seed.
         sample: the number of this sample; each has draws of its own, whatever the others are.
-        check: called before every symbol; it may raise to stop.
+        check: called before every symbol that is read; it may raise to stop.
     """
     random = np.random.Generator(np.random.PCG64([options.random_seed, sample]))
     state = model.initial_state(1)
-    logits_BV = np.empty(0)
-    for symbol in prompt if len(prompt) else [Vocabulary.START]:
-        check()
-        logits_BV, state = model.step(np.array([symbol]), state)
     banned = np.array([Vocabulary.START])
+    unread = list(prompt) or [Vocabulary.START]
     for _ in range(options.length):
-        check()
+        for symbol in unread:
+            check()
+            logits_BV, state = model.step(np.array([symbol]), state)
         probs_V = distribution(logits_BV[0], options, banned)
-        symbol = int(probs_V.argmax()) if options.greedy else draw(probs_V, random)
-        yield symbol
-        logits_BV, state = model.step(np.array([symbol]), state)
+        drawn = int(probs_V.argmax()) if options.greedy else draw(probs_V, random)
+        yield drawn
+        unread = [drawn]
 
 
 def text_of(symbols: Iterator[int], vocabulary: Vocabulary, stop: Sequence[str] = ()) -> Iterator[str]:
