@@ -107,7 +107,7 @@ def measure_run(row: Row) -> dict[str, Any]:
 
 
 def measure_ngram(row: Row) -> dict[str, Any]:
-    arguments = ["baseline", row.config, "--order", "12"]
+    arguments = ["baseline", row.config]
     table = charrnn(*arguments)
     return {
         "command": shlex.join(["charrnn", *arguments]),

@@ -12,7 +12,7 @@ from charrnn.cli import common
 def baseline(
     path: common.ConfigFile,
     overrides: common.Overrides = None,
-    order: Annotated[int, typer.Option(min=1, max=64, help="The longest n-gram.")] = 10,
+    order: Annotated[int, typer.Option(min=1, max=64, help="The longest n-gram.")] = 16,
     split: Annotated[Literal["valid", "test"], typer.Option(help="The split to score.")] = "valid",
     max_tokens: Annotated[
         int, typer.Option(min=1, help="Count the last so many training tokens, to bound the memory.")

@@ -27,7 +27,7 @@ train:
 
 
 def init(
-    source: Annotated[str, typer.Argument(metavar="[SOURCE]", help="The text.")] = "builtin:python-reference",
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The text.")] = "builtin:python-reference",
     out: Annotated[Path | None, typer.Option(help="The file to write; default: <source's name>.yaml.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:

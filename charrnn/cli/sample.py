@@ -16,7 +16,7 @@ from charrnn.errors import UsageError
 def sample(
     run: Annotated[
         Path | None,
-        typer.Argument(metavar="[RUN]", help="A run or a checkpoint; default: the newest run in runs/."),
+        typer.Argument(metavar="RUN", help="A run or a checkpoint; default: the newest run in runs/."),
     ] = None,
     seed: Annotated[str | None, typer.Option(metavar="TEXT", help="The text that warms the model up.")] = None,
     seed_file: Annotated[Path | None, typer.Option(help="Read the seed text from a file (UTF-8).")] = None,

@@ -21,8 +21,14 @@ from typing import Any
 from charrnn.errors import StorageError
 
 _REASONS = {
-    errno.ENOSPC: ("the disk is full", "free some space, then run the same command again"),
-    errno.EDQUOT: ("the disk quota is used up", "free some space, then run the same command again"),
+    errno.ENOSPC: (
+        "the disk is full",
+        "free some space and run the command again; a training run goes on with --resume",
+    ),
+    errno.EDQUOT: (
+        "the disk quota is used up",
+        "free some space and run the command again; a training run goes on with --resume",
+    ),
     errno.EACCES: ("permission denied", "choose another folder with --out, or mend its permissions"),
     errno.EPERM: ("permission denied", "choose another folder with --out, or mend its permissions"),
     errno.EIO: ("the disk reports an error", "look after the disk; what was complete before is untouched"),
