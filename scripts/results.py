@@ -124,8 +124,14 @@ def measure_ngram(row: Row) -> dict[str, Any]:
 
 
 def current_commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
-    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    """The commit that is measured; a figure of code that is in no commit is worth nothing."""
+    if git("status", "--porcelain", "--", "charrnn", "configs", "scripts", "constraints.txt"):
+        sys.exit("scripts/results.py: commit the code first")
+    return git("describe", "--always")
+
+
+def git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def store(name: str, measured: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from charrnn.baselines.discounting import Counts, Tally
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.watch import Check, no_check
 
 START = Vocabulary.START
 """The id of `<start>`: it stands before the first token of a text, and is never predicted."""
@@ -84,7 +85,7 @@ def _rank(keys: Ids) -> _Ranking:
     return _Ranking(ascending[starts], counts, order[starts], ranks)
 
 
-def count_levels(tokens: Tokens, vocabulary_size: int, order: int) -> tuple[Level, ...]:
+def count_levels(tokens: Tokens, vocabulary_size: int, order: int, check: Check = no_check) -> tuple[Level, ...]:
     """Count the n-grams of lengths 1 … `order` of `<start>` followed by `tokens`.
 
     Costs one sort of N integers per length. Keeps at most 16 bytes per token and length (8 for the key, 4 for
@@ -94,6 +95,7 @@ def count_levels(tokens: Tokens, vocabulary_size: int, order: int) -> tuple[Leve
         tokens: shape (N,), symbols in [1, V).
         vocabulary_size: V.
         order: the greatest length.
+        check: called once per length; it may raise to stop.
     """
     assert len(tokens) <= MOST_TOKENS, "counts are kept in 32 bits"
     assert vocabulary_size <= LARGEST_VOCABULARY, "id * V + w must fit into 64 bits"
@@ -105,6 +107,7 @@ def count_levels(tokens: Tokens, vocabulary_size: int, order: int) -> tuple[Leve
     raw = np.bincount(text[1:], minlength=vocabulary_size).astype(np.uint32)
     levels = []
     for length in range(2, order + 1):
+        check()
         ranking = _rank(ids[:-1] * vocabulary_size + text[length - 1 :])
         # Each distinct longer n-gram is one distinct left neighbour of the n-gram without its first symbol.
         continuations = np.bincount(ids[1:][ranking.examples], minlength=len(keys)).astype(np.uint32)

@@ -25,6 +25,7 @@ import numpy as np
 from charrnn.baselines.counts import START, UNSEEN, Ids, Level, Tokens, count_levels
 from charrnn.baselines.discounting import Floats, Tally
 from charrnn.errors import DataError, UsageError
+from charrnn.text.watch import Check, no_check
 
 __all__ = ["START", "KneserNey"]
 
@@ -89,7 +90,15 @@ class KneserNey:
         return len(self.levels)
 
     @classmethod
-    def fit(cls, tokens: Tokens, vocabulary_size: int, order: int, *, max_tokens: int | None = None) -> KneserNey:
+    def fit(
+        cls,
+        tokens: Tokens,
+        vocabulary_size: int,
+        order: int,
+        *,
+        max_tokens: int | None = None,
+        check: Check = no_check,
+    ) -> KneserNey:
         """Count the n-grams of a training split.
 
         Takes, beside what it keeps, about 65 bytes per token counted, whatever the order.
@@ -99,6 +108,7 @@ class KneserNey:
             vocabulary_size: V, `<start>` included; at most 2^24.
             order: the highest order.
             max_tokens: of a longer split, only this many last tokens are counted; at most 2^32 - 1.
+            check: called once per order; it may raise to stop.
 
         Raises:
             UsageError: `order` or `max_tokens` is below 1.
@@ -116,7 +126,7 @@ class KneserNey:
             )
         counted = tokens if max_tokens is None else tokens[-max_tokens:]
         _check_symbols(counted, vocabulary_size)
-        return cls(count_levels(counted, vocabulary_size, order), vocabulary_size, len(counted))
+        return cls(count_levels(counted, vocabulary_size, order, check), vocabulary_size, len(counted))
 
     def nats(self, tokens: Tokens, lanes: int, before: int = START) -> Floats:
         """-log p of every token in nats: shape (order, N), by the model of order n in row n - 1.
@@ -138,13 +148,16 @@ class KneserNey:
             result[order - 1, begin : begin + len(row)] = row
         return result
 
-    def total_nats(self, tokens: Tokens, lanes: int, before: int = START) -> Floats:
+    def total_nats(self, tokens: Tokens, lanes: int, before: int = START, check: Check = no_check) -> Floats:
         """The row sums of `nats`, shape (order,), in memory that grows with neither N nor the order.
+
+        `check` is called once per block and order; it may raise to stop.
 
         Takes about 110 bytes per token of a block and 65 per training token, beside the model.
         """
         totals = np.zeros(self.order)
         for _, order, row in self._rows(tokens, lanes, before):
+            check()
             totals[order - 1] += row.sum()
         return totals
 

@@ -83,15 +83,6 @@ class Checkpoint:
         except (ValueError, RecursionError) as error:
             raise self._damaged(name + DOCUMENT, str(error)) from error
 
-    def verify(self) -> None:
-        """Check every file against the manifest.
-
-        Raises:
-            CheckpointError: one of them is missing or damaged.
-        """
-        for name in self.files:
-            self._verified(name)
-
     def _verified(self, name: str, largest: float = math.inf) -> bytes:
         if name not in self.files:
             raise self._damaged(name, "the manifest does not list it")

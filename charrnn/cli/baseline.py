@@ -29,7 +29,7 @@ def baseline(
     with Console(quiet=quiet) as console, listening() as interrupt:
         loaded = common.load(path, overrides, console)
         corpus = prepared(loaded, common.CORPORA, console, interrupt.check).corpus
-        table = ngram_table(corpus, loaded.config, order, split, max_tokens)
+        table = ngram_table(corpus, loaded.config, order, split, max_tokens, interrupt.check)
         if table["trained_on"] < len(corpus.split("train").tokens):
             console.note(f"counted the last {table['trained_on']} training tokens (--max-tokens)")
     if as_json:

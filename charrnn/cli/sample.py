@@ -72,8 +72,9 @@ def sample(
         for number in range(count):
             if count > 1:
                 print(f"--- {number + 1} of {count}", file=sys.stderr)
+            pieces = model.text(options, number, unknown, interrupt.check)
             common.write(_shown(options.seed or ""))
-            for piece in model.text(options, number, unknown, interrupt.check):
+            for piece in pieces:
                 common.write(_shown(piece))
             common.write("\n")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run was stopped.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Delete the run that is there and start anew.")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Build everything, run one batch, print what it costs, and stop.")
+        bool, typer.Option("--check", help="Build everything, run a few batches, print what it costs, and stop.")
     ] = False,
     quiet: common.Quiet = False,
     as_json: common.Json = False,
@@ -59,7 +60,7 @@ def train(
     except Interrupted as stop:
         if as_json:
             common.write_json({"run": str(folder), "resumable": not check, "signal": stop.signal_number})
-        stop.hint = None if check else "go on with: " + _resuming(path, out)
+        stop.hint = None if check else "go on with: " + _resuming()
         raise
     if as_json:
         common.write_json(result)
@@ -69,5 +70,7 @@ def train(
         common.write(f"{folder}\n")
 
 
-def _resuming(path: Path, out: Path | None) -> str:
-    return shlex.join(["charrnn", "train", str(path), *(["--out", str(out)] if out else []), "--resume"])
+def _resuming() -> str:
+    """The command as it was typed, going on."""
+    typed = [word for word in sys.argv[1:] if word not in ("--resume", "--force")]
+    return shlex.join(["charrnn", *typed, "--resume"])

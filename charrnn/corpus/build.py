@@ -124,10 +124,17 @@ class Build:
                     ids = np.frombuffer(block, vocabulary.dtype.newbyteorder("<"))
                     seen += np.bincount(ids, minlength=vocabulary.size)
                     self._watch.block("measure", file.tell(), size)
+                characters = int(seen @ vocabulary.characters_per_id)
+                if end > start and not characters:
+                    raise DataError(
+                        f"the {name} split holds {end - start} tokens and no whole character",
+                        where=self._settings.source,
+                        hint="give it a larger share in corpus.split",
+                    )
                 splits[name] = SplitRecord(
                     start=start,
                     end=end,
-                    characters=int(seen @ vocabulary.characters_per_id),
+                    characters=characters,
                     bytes=int(seen @ vocabulary.bytes_per_id),
                 )
         return splits

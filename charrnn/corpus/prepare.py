@@ -104,7 +104,7 @@ def _look_at(source: Source, settings: Corpus, watch: Watch) -> list[SourceRecor
 def _corpus_in(folder: Path) -> TokenCorpus | None:
     """The corpus in `folder`; None if there is none that can be used."""
     try:
-        return TokenCorpus.open(folder)
+        return TokenCorpus.open(folder, verify=True)
     except DataError:
         return None
 

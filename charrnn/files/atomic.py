@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import hashlib
 import json
 import os
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,9 @@ _REASONS = {
 }
 # The middle keeps `sweep` off other programs' files; `.old` is a folder that stands aside while it is replaced.
 _PREFIX = ".tmp-charrnn"
-_LEFTOVER = re.compile(r"\.tmp-charrnn(?P<old>\.old)?-(?P<name>.+)-(?P<pid>[0-9]{1,9})", re.DOTALL)
+_LEFTOVER = re.compile(
+    r"\.tmp-charrnn(?P<old>\.old)?-(?P<name>.+)-(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]{1,9})", re.DOTALL
+)
 _NO_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
@@ -51,9 +55,7 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _REASONS:
-            raise
-        why, hint = _REASONS[error.errno]
+        why, hint = _REASONS.get(error.errno or 0, (error.strerror or str(error), None))
         # A temporary name is gone by the time that the user reads this.
         told = isinstance(error.filename, str) and _PREFIX not in error.filename
         raise StorageError("cannot write", where=error.filename if told else path, why=why, hint=hint) from error
@@ -61,7 +63,8 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 def beside(path: Path) -> Path:
     """Where this process prepares what will be at `path`; `sweep` knows the name."""
-    return path.with_name(f"{_PREFIX}-{path.name}-{os.getpid()}")
+    path = Path(os.path.abspath(path))
+    return path.with_name(f"{_PREFIX}-{path.name}-{_owner()}")
 
 
 def _flush(path: Path) -> None:
@@ -139,7 +142,7 @@ def _swap(new: Path, place: Path) -> None:
         os.rename(new, place)
     elif not _exchange(new, place):
         # This file system has no exchange. For a moment nothing is at `place`; after a kill `sweep` mends that.
-        old = place.with_name(f"{_PREFIX}.old-{place.name}-{os.getpid()}")
+        old = place.with_name(f"{_PREFIX}.old-{place.name}-{_owner()}")
         _discard(old)
         os.rename(place, old)
         try:
@@ -182,14 +185,14 @@ def remove_folder(path: Path) -> None:
 
 
 def sweep(parent: Path) -> None:
-    """Remove what killed processes left half-written in `parent`; a living process keeps its own.
+    """Remove what killed processes of this machine left half-written in `parent`; a living process keeps its own.
 
     What cannot be removed stays: it is litter, and no reason to stop.
     """
     with suppress(OSError):
         for leftover in list(parent.iterdir()):
             match = _LEFTOVER.fullmatch(leftover.name)
-            if match and not _alive(int(match["pid"])):
+            if match and match["host"] == _host() and not _alive(int(match["pid"])):
                 with suppress(OSError):
                     place = parent / match["name"]
                     if match["old"] and not os.path.lexists(place):
@@ -203,6 +206,16 @@ def _discard(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+@cache
+def _host() -> str:
+    """This machine, or this container: process numbers of another one say nothing here."""
+    return hashlib.sha256(os.uname().nodename.encode()).hexdigest()[:8]
+
+
+def _owner() -> str:
+    return f"{_host()}-{os.getpid()}"
 
 
 def _alive(pid: int) -> bool:

@@ -12,6 +12,8 @@ from pathlib import Path
 from charrnn.errors import LockedError
 from charrnn.files.atomic import storage_errors
 
+LOCK = ".lock"
+
 
 @contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
@@ -20,7 +22,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
     Raises:
         LockedError: another living process owns it; the error names the process.
     """
-    path = folder / ".lock"
+    path = folder / LOCK
     with storage_errors(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:

@@ -6,7 +6,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
@@ -113,7 +114,8 @@ class Console:
     def recall(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Take note of records that an earlier life of the run has shown."""
         for record in records:
-            self._standing.take(record)
+            if {"split", "nats", "step"} <= record.keys():
+                self._standing.take(record)
 
     def record(self, record: Mapping[str, Any]) -> None:
         """Show a record."""
@@ -140,10 +142,11 @@ class Console:
     def _say(self, text: str) -> None:
         if self._quiet:
             return
-        if self._live is not None:
-            self._live.console.print(text, soft_wrap=True)
-        else:
-            print(text, file=self._stream, flush=True)
+        with self._unless_nobody_reads():
+            if self._live is not None:
+                self._live.console.print(text, soft_wrap=True)
+            else:
+                print(text, file=self._stream, flush=True)
 
     def _left(self) -> float | None:
         return self._standing.left(self._clock())
@@ -161,11 +164,22 @@ class Console:
     def _draw(self, view: Callable[[RichConsole], RenderableType], *, transient: bool, force: bool) -> None:
         if not self._on_terminal or (not force and self._clock() - self._drawn_at < _FRAME_SECONDS):
             return
-        if self._live is None:
-            self._live = self._new_live(transient)
-            self._live.start()
-        self._live.update(view(self._live.console), refresh=True)
+        with self._unless_nobody_reads():
+            if self._live is None:
+                self._live = self._new_live(transient)
+                self._live.start()
+            self._live.update(view(self._live.console), refresh=True)
         self._drawn_at = self._clock()
+
+    @contextmanager
+    def _unless_nobody_reads(self) -> Iterator[None]:
+        """Fall silent for good when the reader has left: a run must not end because nobody watches it."""
+        try:
+            yield
+        except BrokenPipeError:
+            self._quiet, self._on_terminal, self._live = True, False, None
+            # Python flushes the stream once more when it ends, and must find nothing to complain of.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
     def _new_live(self, transient: bool) -> Live:
         from rich.console import Console as RichConsole

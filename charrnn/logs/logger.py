@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from charrnn.errors import MissingExtraError
 from charrnn.logs import tensorboard
 from charrnn.logs.console import Console
 from charrnn.logs.record import Record, read_records
@@ -25,9 +26,11 @@ class RunLog:
         positions: how many records each file had when the checkpoint was written that the run goes on from, as
             `sync` gave them; empty for a new run. Later records are dropped.
         step: the step that the run goes on from.
+        events: whether TensorBoard's events are written: `auto` where its extra is installed, True demands it.
         clock: seconds since 1970.
 
     Raises:
+        MissingExtraError: the events are demanded, and TensorBoard is not installed.
         StorageError: a file cannot be written.
         DataError: the records of the run cannot be read.
     """
@@ -38,6 +41,7 @@ class RunLog:
         console: Console,
         positions: Mapping[str, int],
         step: int,
+        events: bool | Literal["auto"] = "auto",
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._clock = clock
@@ -45,7 +49,11 @@ class RunLog:
         self._metrics = Record(folder / METRICS, positions.get(METRICS, 0))
         self._samples = Record(folder / SAMPLES, positions.get(SAMPLES, 0))
         self._events = None
-        if tensorboard.available():
+        if events is True and not tensorboard.available():
+            raise MissingExtraError(
+                "train.tensorboard is true, and TensorBoard is not installed", hint="pip install 'charrnn[tensorboard]'"
+            )
+        if events and tensorboard.available():
             self._events = tensorboard.TensorBoard(folder / EVENTS, step, clock())
         console.recall(read_records(folder / METRICS))
 

@@ -10,7 +10,8 @@ Shapes: B rows, T steps, D input features, H hidden units, G = gates × H.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -77,8 +78,14 @@ class GatedLayer(RecurrentCore):
             outputs.append(state["h"])
         return torch.stack(outputs, 1), state
 
-    def _weights(self, weight_hh: Tensor) -> list[Tensor]:
-        return [self.weight_ih, weight_hh, self.bias_ih, self.bias_hh]
+    def _kernel(self, kernel: Callable[..., tuple[Tensor, ...]], x_BTD: Tensor, start: Any, w: Tensor) -> Any:
+        """Call one of PyTorch's recurrent functions for one layer, batch first.
+
+        The kernel's own dropout stays at 0: its masks could not be derived from the step.
+        """
+        weights = [self.weight_ih, w, self.bias_ih, self.bias_hh]
+        has_biases, layers, dropout, bidirectional, batch_first = True, 1, 0.0, False, True
+        return kernel(x_BTD, start, weights, has_biases, layers, dropout, self.training, bidirectional, batch_first)
 
     @abstractmethod
     def fused(self, x_BTD: Tensor, state: State, weight_hh: Tensor) -> tuple[Tensor, State]:
@@ -87,11 +94,6 @@ class GatedLayer(RecurrentCore):
     @abstractmethod
     def step(self, x_BG: Tensor, h_BG: Tensor, state: State) -> State:
         """One step from the two projections, of the input and of the hidden state."""
-
-
-# has_biases, layers, dropout, training, bidirectional, batch_first: one layer, and never the kernel's own dropout,
-# whose masks could not be derived from the step
-_KERNEL = (True, 1, 0.0, False, False, True)
 
 
 class Elman(GatedLayer):
@@ -115,7 +117,7 @@ class Elman(GatedLayer):
     def fused(self, x_BTD: Tensor, state: State, weight_hh: Tensor) -> tuple[Tensor, State]:
         """`torch.rnn_relu` or `torch.rnn_tanh`."""
         kernel = torch.rnn_relu if self.relu else torch.rnn_tanh
-        y_BTH, h_1BH = kernel(x_BTD, state["h"][None], self._weights(weight_hh), *_KERNEL)
+        y_BTH, h_1BH = self._kernel(kernel, x_BTD, state["h"][None], weight_hh)
         return y_BTH, {"h": h_1BH[0]}
 
     def step(self, x_BG: Tensor, h_BG: Tensor, state: State) -> State:
@@ -140,7 +142,7 @@ class Gru(GatedLayer):
 
     def fused(self, x_BTD: Tensor, state: State, weight_hh: Tensor) -> tuple[Tensor, State]:
         """`torch.gru`."""
-        y_BTH, h_1BH = torch.gru(x_BTD, state["h"][None], self._weights(weight_hh), *_KERNEL)
+        y_BTH, h_1BH = self._kernel(torch.gru, x_BTD, state["h"][None], weight_hh)
         return y_BTH, {"h": h_1BH[0]}
 
     def step(self, x_BG: Tensor, h_BG: Tensor, state: State) -> State:
@@ -177,7 +179,7 @@ class Lstm(GatedLayer):
     def fused(self, x_BTD: Tensor, state: State, weight_hh: Tensor) -> tuple[Tensor, State]:
         """`torch.lstm`."""
         start = [state["h"][None], state["c"][None]]
-        y_BTH, h_1BH, c_1BH = torch.lstm(x_BTD, start, self._weights(weight_hh), *_KERNEL)
+        y_BTH, h_1BH, c_1BH = self._kernel(torch.lstm, x_BTD, start, weight_hh)
         return y_BTH, {"h": h_1BH[0], "c": c_1BH[0]}
 
     def step(self, x_BG: Tensor, h_BG: Tensor, state: State) -> State:

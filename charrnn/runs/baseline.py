@@ -9,9 +9,12 @@ from charrnn.baselines.kneser_ney import KneserNey
 from charrnn.config.schema import Config
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import DataError
+from charrnn.text.watch import Check
 
 
-def ngram_table(corpus: TokenCorpus, config: Config, order: int, split: str, max_tokens: int) -> dict[str, Any]:
+def ngram_table(
+    corpus: TokenCorpus, config: Config, order: int, split: str, max_tokens: int, check: Check
+) -> dict[str, Any]:
     """Interpolated Kneser–Ney of every order up to `order`, trained on the training split.
 
     Args:
@@ -20,6 +23,7 @@ def ngram_table(corpus: TokenCorpus, config: Config, order: int, split: str, max
         order: the longest n-gram.
         split: `valid` or `test`.
         max_tokens: the last so many training tokens are counted, which bounds the memory.
+        check: called now and then; it may raise to stop.
 
     Returns:
         `orders`: for each order its nats per token, bits per character and per byte; `best`: the best of them;
@@ -33,8 +37,8 @@ def ngram_table(corpus: TokenCorpus, config: Config, order: int, split: str, max
         raise DataError(f"the {split} split is empty", where=corpus.folder, hint="give it a share in corpus.split")
     lanes = min(config.evaluate.lanes, len(part.tokens))
     train = corpus.split("train").tokens
-    model = KneserNey.fit(train, corpus.vocabulary.size, order, max_tokens=max_tokens)
-    nats_per_order = model.total_nats(part.tokens, lanes)
+    model = KneserNey.fit(train, corpus.vocabulary.size, order, max_tokens=max_tokens, check=check)
+    nats_per_order = model.total_nats(part.tokens, lanes, check=check)
     orders = [
         {
             "order": n,

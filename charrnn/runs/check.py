@@ -1,4 +1,4 @@
-"""`charrnn train --check`: build everything, run one batch forward and backward, and say what it costs."""
+"""`charrnn train --check`: build everything, run a few batches forward and backward, and say what it costs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from charrnn.models.build import parameters_of
 from charrnn.runs.corpus import prepared
 from charrnn.runs.memory import out_of_memory, peak_mebibytes
 from charrnn.runs.plan import apply_plan, make_plan
-from charrnn.runs.start import new_state, sampler_for
+from charrnn.runs.start import new_state, sampler_for, training_stream
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.loop import total_steps
@@ -33,12 +33,11 @@ def dry_run(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrup
     plan = make_plan(config.train)
     device = apply_plan(plan)
     task = LanguageTask(config, corpus)
-    sampler_for(config, corpus)
+    sampler_for(config, corpus, interrupt)
     with out_of_memory(config):
         state = new_state(task, config, device)
         state.model.train()
-        stream = task.stream("train")
-        assert stream is not None
+        stream = training_stream(task)
         seconds, nats = [], 0.0
         for step in range(_STEPS):
             interrupt.check()
@@ -52,7 +51,7 @@ def dry_run(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrup
         "device": f"{plan.device} ({plan.device_name})",
         "vocabulary": corpus.vocabulary.size,
         "parameters": parameters_of(state.model),
-        "peak_memory_mib": peak_mebibytes(plan.device),
+        "peak_memory_mib": peak_mebibytes(device),
         "lanes": stream.rows,
         "steps_per_epoch": stream.steps_per_epoch,
         "steps": steps,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded, flatten
+from charrnn.config.schema import is_manner
 from charrnn.errors import UsageError
-from charrnn.files.atomic import make_folder, remove_folder, storage_errors, sweep
-from charrnn.files.lock import folder_lock
+from charrnn.files.atomic import make_folder, storage_errors, sweep
+from charrnn.files.lock import LOCK, folder_lock
 from charrnn.logs.console import Console
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.resume import check_config, differences
@@ -20,20 +21,30 @@ from charrnn.runs.use import config_of
 
 @contextmanager
 def owned(folder: Path) -> Iterator[RunFolder]:
-    """A run's folder, locked; one that is still empty when the block ends goes again.
+    """A run's folder, locked. One that was made here and in which no run has begun goes again; nothing else does.
 
     Raises:
         LockedError: another process owns it.
+        UsageError: it holds a `config.yaml` that is not a run's.
         StorageError: it cannot be made.
     """
+    made = not folder.exists()
     make_folder(folder)
     run = RunFolder(folder)
-    with folder_lock(folder):
-        try:
+    try:
+        with folder_lock(folder):
+            if run.config.exists() and not run.used:
+                raise UsageError(
+                    "this folder holds a config.yaml that is not a run's",
+                    where=run.config,
+                    hint="choose another folder with --out",
+                )
             yield run
-        finally:
-            if not run.used:
-                remove_folder(folder)
+    finally:
+        if made and not run.used:
+            with suppress(OSError):
+                (folder / LOCK).unlink()
+                folder.rmdir()
 
 
 def to_go_on_from(run: RunFolder, loaded: Loaded, mode: str, console: Console) -> Checkpoint | None:
@@ -81,9 +92,9 @@ def _resumed(run: RunFolder, checkpoint: Checkpoint | None, loaded: Loaded, cons
 
 
 def is_done(checkpoint: Checkpoint, loaded: Loaded) -> bool:
-    """Whether the run has ended and the config asks for nothing else."""
-    ended = checkpoint.document("train")["ended"] is not None
-    return ended and not differences(flatten(config_of(checkpoint)), flatten(loaded.config))
+    """Whether the run has ended and the config asks for nothing else; how to compute and report is no matter."""
+    changed = differences(flatten(config_of(checkpoint)), flatten(loaded.config))
+    return checkpoint.document("train")["ended"] is not None and all(is_manner(key) for key, _, _ in changed)
 
 
 def clear(run: RunFolder) -> None:

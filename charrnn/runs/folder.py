@@ -56,7 +56,7 @@ class RunFolder:
     @property
     def used(self) -> bool:
         """Whether a training run has begun here."""
-        return self.config.exists() or self.metrics.exists() or bool(checkpoints(self.checkpoints))
+        return self.metrics.exists() or bool(checkpoints(self.checkpoints))
 
     def point(self, pointer: str, checkpoint: Path) -> None:
         """Let `best` or `last` name a checkpoint."""

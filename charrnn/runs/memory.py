@@ -11,6 +11,9 @@ import torch
 from charrnn.config.schema import Config
 from charrnn.errors import OutOfMemoryError
 
+# What torch's allocator on a CPU, and cuBLAS and cuDNN, say in a plain RuntimeError.
+_SIGNS = ("allocate memory", "ALLOC_FAILED")
+
 
 @contextmanager
 def out_of_memory(config: Config) -> Iterator[None]:
@@ -18,22 +21,21 @@ def out_of_memory(config: Config) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        # On a CPU torch says so in a plain RuntimeError.
-        told = isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
+        told = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in str(error) for word in _SIGNS)
         if not told:
             raise
         stream, core = config.stream, config.model.core
         reason = str(error).strip().splitlines()
         raise OutOfMemoryError(
-            f"out of memory; the peak so far was {peak_mebibytes(config.train.device)} MiB",
+            f"out of memory; the peak so far was {peak_mebibytes()} MiB",
             why=reason[0] if reason else None,
             hint=f"lower stream.lanes ({stream.lanes}), stream.chunk ({stream.chunk}) or model.core.hidden "
             f"({core.hidden}); checkpoints are untouched",
         ) from None
 
 
-def peak_mebibytes(device: str) -> int:
-    """The most memory that was in use: of the CUDA device where one is used, else of this process."""
-    if device != "cpu" and torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() >> 20
+def peak_mebibytes(device: torch.device | None = None) -> int:
+    """The most memory that was in use: of the CUDA `device` where that is one, else of this process."""
+    if device is not None and device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) >> 20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10

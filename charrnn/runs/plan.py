@@ -61,7 +61,7 @@ def apply_plan(plan: Plan) -> torch.device:
     """Set this process up as the plan says, and return the device."""
     torch.set_num_threads(plan.threads)
     if plan.deterministic:
-        # cuBLAS reads this when CUDA starts, which has not happened yet.
+        # cuBLAS reads this when it makes its first handle, at the first matrix product.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if plan.deterministic != torch.are_deterministic_algorithms_enabled():  # the call loads torch's compiler: 3 s
         torch.use_deterministic_algorithms(plan.deterministic)

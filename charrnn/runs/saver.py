@@ -49,8 +49,12 @@ class RunSaver:
         self._saved: tuple[object, ...] = ()
 
     def resumed(self, state: TrainState) -> None:
-        """Take note that the newest checkpoint holds `state`."""
+        """Take note that the newest checkpoint holds `state`, and let the pointers say so.
+
+        A kill between a checkpoint and its pointers leaves them behind.
+        """
         self._saved = _content(state)
+        self._point(state)
 
     def due(self, step: int, steps_per_epoch: int) -> bool:
         """Whether a checkpoint falls due at `step`: by steps, by epoch, or by time."""
@@ -67,18 +71,21 @@ class RunSaver:
         if _content(state) == self._saved:
             return
         train = state.document() | {"records": self.records.sync()}
-        folder = write_checkpoint(
-            self.folder.checkpoints, state.step, state.groups(), self.documents | {"train": train}
-        )
-        self.folder.point("last", folder)
-        if state.best is not None and state.best["step"] == state.step:
-            self.folder.point("best", folder)
+        write_checkpoint(self.folder.checkpoints, state.step, state.groups(), self.documents | {"train": train})
+        self._point(state)
         self._saved, self._saved_at = _content(state), self.clock()
-        self._remove_old(state)
+        self._remove_old()
 
-    def _remove_old(self, state: TrainState) -> None:
-        best = None if state.best is None else step_name(int(state.best["step"]))
-        candidates = [f for f in checkpoints(self.folder.checkpoints) if f.name != best]
+    def _point(self, state: TrainState) -> None:
+        self.folder.point("last", self.folder.checkpoints / step_name(state.step))
+        if state.best is not None:
+            best = self.folder.checkpoints / step_name(int(state.best["step"]))
+            if best.is_dir():
+                self.folder.point("best", best)
+
+    def _remove_old(self) -> None:
+        best = self.folder.pointed("best")
+        candidates = [folder for folder in checkpoints(self.folder.checkpoints) if folder != best]
         for folder in candidates[: -self.settings.keep]:
             remove_folder(folder)
 

@@ -28,11 +28,12 @@ from charrnn.runs.resume import check_corpus
 from charrnn.runs.saver import RunSaver
 from charrnn.runs.use import continuation, in_form
 from charrnn.scratch.network import StepNetwork
+from charrnn.stream.gather import LaneStream
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.loop import Training, total_steps
 from charrnn.train.optim import build_optimizer
-from charrnn.train.state import TrainState, model_arrays
+from charrnn.train.state import TrainState, best_of, model_arrays
 
 
 def train_run(
@@ -66,50 +67,55 @@ def train_run(
                 return _outcome(run, checkpoint.document("train"))
         # All that can be refused is refused before anything is deleted or written.
         plan = make_plan(loaded.config.train, _former_plan(checkpoint))
-        sampler = sampler_for(loaded.config, corpus)
-        if mode == "force":
-            clear(run)
-        write_text(run.config, render(loaded.anchored()))
+        device = apply_plan(plan)
+        task = LanguageTask(loaded.config, corpus)
+        sampler = sampler_for(loaded.config, corpus, interrupt)
         with out_of_memory(loaded.config):
-            return _train(run, loaded.config, corpus, plan, sampler, checkpoint, console, interrupt)
+            state = new_state(task, loaded.config, device)
+            if checkpoint is not None:
+                state.restore(checkpoint, device)
+                _say_resumed(console, checkpoint, plan, state)
+            if mode == "force":
+                clear(run)
+            positions = {} if checkpoint is None else checkpoint.document("train")["records"]
+            with closing(RunLog(folder, console, positions, state.step, loaded.config.train.tensorboard)) as log:
+                write_text(run.config, render(loaded.anchored()))
+                saver = RunSaver(run, loaded.config.train.save, _documents(loaded.config, corpus, plan), log)
+                if checkpoint is not None:
+                    saver.resumed(state)
+                _train(run, task, state, saver, log, sampler, console, interrupt)
+        return _outcome(run, state.document())
 
 
 def _train(
     run: RunFolder,
-    config: Config,
-    corpus: TokenCorpus,
-    plan: Plan,
+    task: LanguageTask,
+    state: TrainState,
+    saver: RunSaver,
+    log: RunLog,
     sampler: Callable[[TrainState], str],
-    checkpoint: Checkpoint | None,
     console: Console,
     interrupt: Interrupt,
-) -> dict[str, Any]:
-    device = apply_plan(plan)
-    task = LanguageTask(config, corpus)
-    state = new_state(task, config, device)
-    positions = {}
-    if checkpoint is not None:
-        state.restore(checkpoint, device)
-        positions = checkpoint.document("train")["records"]
-        _say_resumed(console, checkpoint, plan, state)
+) -> None:
+    config = task.config
+    stream = training_stream(task)
+    device = next(state.model.parameters()).device
+    steps = total_steps(config.train, stream.steps_per_epoch)
+    console.start(run.path, parameters_of(state.model), steps, stream.steps_per_epoch, str(device))
+    Training(task, state, stream, config.train, config.evaluate, device, saver, log, sampler, interrupt).run()
+
+
+def training_stream(task: LanguageTask) -> LaneStream:
+    """The batches of the training split."""
     stream = task.stream("train")
     assert stream is not None, "an empty training split is refused when the corpus is prepared"
-    with closing(RunLog(run.path, console, positions, state.step)) as log:
-        saver = RunSaver(run, config.train.save, _documents(config, corpus, plan), log)
-        if checkpoint is not None:
-            saver.resumed(state)
-        steps = total_steps(config.train, stream.steps_per_epoch)
-        console.start(run.path, parameters_of(state.model), steps, stream.steps_per_epoch, plan.device)
-        Training(task, state, stream, config.train, config.evaluate, device, saver, log, sampler, interrupt).run()
-    return _outcome(run, state.document())
+    return stream
 
 
 def new_state(task: LanguageTask, config: Config, device: torch.device) -> TrainState:
     """A run at its very beginning, on `device`."""
     model = task.model().to(device)
-    stream = task.stream("train")
-    assert stream is not None
-    lanes = task.initial_state(model, stream.rows)
+    lanes = task.initial_state(model, training_stream(task).rows)
     return TrainState(model, build_optimizer(config.train.optimizer, model), lanes, config.train.seed)
 
 
@@ -135,7 +141,7 @@ def _documents(config: Config, corpus: TokenCorpus, plan: Plan) -> dict[str, Any
     }
 
 
-def sampler_for(config: Config, corpus: TokenCorpus) -> Callable[[TrainState], str]:
+def sampler_for(config: Config, corpus: TokenCorpus, interrupt: Interrupt) -> Callable[[TrainState], str]:
     """A text from the model as it is, for the log; a seed that cannot be spelled is an error before training."""
     options, vocabulary = in_form(config.sample, config.corpus), corpus.vocabulary
     if options.seed:
@@ -143,13 +149,12 @@ def sampler_for(config: Config, corpus: TokenCorpus) -> Callable[[TrainState], s
 
     def text(state: TrainState) -> str:
         network = StepNetwork(config.model, model_arrays(state.model))
-        pieces = continuation(network, vocabulary, options, 0, "error", lambda: None)
+        pieces = continuation(network, vocabulary, options, 0, "error", interrupt.check)
         return (options.seed or "") + "".join(pieces)
 
     return text
 
 
 def _outcome(run: RunFolder, document: dict[str, Any]) -> dict[str, Any]:
-    history = document["history"]
-    best = min(history, key=lambda record: record["nats"], default=None)
+    best = best_of(document["history"])
     return {"run": str(run.path), "step": document["step"], "ended": document["ended"], "best": best}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from charrnn.config.schema import Sample
 from charrnn.sample.filters import distribution, draw
 from charrnn.scratch.cells import State
 from charrnn.text.vocabulary import Decoder, Vocabulary
+from charrnn.text.watch import Check, no_check
 
 
 class Stepper(Protocol):
@@ -23,16 +24,12 @@ class Stepper(Protocol):
         """logits_BV and the state after the symbols."""
 
 
-def no_check() -> None:
-    """Nothing asks to stop."""
-
-
 def generate(
     model: Stepper,
     prompt: Sequence[int],
     options: Sample,
     sample: int = 0,
-    check: Callable[[], None] = no_check,
+    check: Check = no_check,
 ) -> Iterator[int]:
     """Draw `options.length` symbols.
 

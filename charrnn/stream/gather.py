@@ -14,8 +14,6 @@ from charrnn.contracts import Batch
 from charrnn.stream.lanes import LanePlan, RowPlan
 from charrnn.text.vocabulary import Vocabulary
 
-START = Vocabulary.START
-
 
 def gather(tokens: np.ndarray, plan: RowPlan, device: torch.device) -> Batch:
     """Read a plan's rows from the tokens of a split.
@@ -28,9 +26,9 @@ def gather(tokens: np.ndarray, plan: RowPlan, device: torch.device) -> Batch:
     # One read of T+1 tokens per row serves inputs and targets.
     index_BS = plan.start_B[:, None] + np.arange(-1, plan.chunk)
     block_BS = tokens[np.clip(index_BS, 0, len(tokens) - 1)].astype(np.int64)
-    block_BS[index_BS < 0] = START
+    block_BS[index_BS < 0] = Vocabulary.START
     mask_BT = np.arange(plan.chunk) < plan.length_B[:, None]
-    x_BT, y_BT = (np.where(mask_BT, part, START) for part in (block_BS[:, :-1], block_BS[:, 1:]))
+    x_BT, y_BT = (np.where(mask_BT, part, Vocabulary.START) for part in (block_BS[:, :-1], block_BS[:, 1:]))
     arrays = (x_BT, y_BT, mask_BT, plan.reset_B)
     return Batch(*(torch.from_numpy(array).to(device) for array in arrays))
 

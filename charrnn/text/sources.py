@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from charrnn.text.blocks import BLOCK, SourceFile, read_errors
 from charrnn.text.builtin import builtin, known
 from charrnn.text.download import download, file_name
 from charrnn.text.watch import Watch
+
+_PATIENCE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,13 @@ def _downloaded(url: str, sha256: str | None, corpora: Path, watch: Watch) -> So
     return Source(_short(_stem(file_name(url))), (SourceFile(url, path),))
 
 
+def _typed(watch: Watch) -> bytes:
+    """The next bytes of standard input; while none come, the work can be stopped."""
+    while not select.select([sys.stdin], [], [], _PATIENCE_SECONDS)[0]:
+        watch.check()
+    return os.read(sys.stdin.fileno(), BLOCK)
+
+
 @contextmanager
 def _spooled(folder: Path, watch: Watch) -> Iterator[Path]:
     """Standard input as a file, because it is read more than once."""
@@ -85,7 +95,7 @@ def _spooled(folder: Path, watch: Watch) -> Iterator[Path]:
     spool = beside(folder / "stdin")
     try:
         with storage_errors(spool), spool.open("wb") as file:
-            while block := sys.stdin.buffer.read(BLOCK):
+            while block := _typed(watch):
                 file.write(block)
                 watch.block("read", file.tell(), None)
         yield spool

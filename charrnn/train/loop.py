@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import torch
 
 from charrnn.config.schema import Evaluate, Train
 from charrnn.contracts import Stream, Task
-from charrnn.errors import Interrupted
+from charrnn.errors import DivergedError, Interrupted
 from charrnn.train.evaluate import evaluate
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.optim import set_rate
@@ -136,12 +137,19 @@ class Training:
         began = self.clock()
         result = evaluate(self.task, state.model, "valid", self.device, self.interrupt.check)
         if result is not None:
+            if not math.isfinite(result.nats):
+                raise DivergedError(
+                    f"the validation loss is {result.nats} at step {state.step}",
+                    hint="lower train.optimizer.lr, then go on from the last checkpoint with --resume",
+                )
+            # The sample first: a signal while it is made leaves this validation undone, not half done.
+            text = None if self.sampler is None else self.sampler(state)
             figures = self.task.metrics(result.nats, "valid")
             state.history.append({"step": state.step} | figures)
             extra = {"lanes": result.lanes, "best": state.best is state.history[-1], "train_nats": state.epoch.mean}
             self.logger.log(self._record("valid") | figures | extra)
-            if self.sampler is not None:
-                self.logger.sample(state.step, self.sampler(state))
+            if text is not None:
+                self.logger.sample(state.step, text)
         self._since += self.clock() - began
 
     def _save_when_due(self) -> None:

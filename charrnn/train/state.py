@@ -5,8 +5,7 @@ Shapes: B rows (lanes).
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,9 +76,8 @@ class TrainState:
 
     @property
     def best(self) -> dict[str, float] | None:
-        """The validation with the lowest loss, the first of equals; None before the first that is a number."""
-        finite = (record for record in self.history if math.isfinite(record["nats"]))
-        return min(finite, key=lambda record: record["nats"], default=None)
+        """The validation with the lowest loss, the first of equals; None before the first."""
+        return best_of(self.history)
 
     def groups(self) -> dict[str, Arrays]:
         """All tensors, as arrays on the CPU."""
@@ -136,6 +134,11 @@ class TrainState:
             for name, parameter in self.model.named_parameters()
             if parameter in self.optimizer.state
         }
+
+
+def best_of(history: Sequence[dict[str, float]]) -> dict[str, float] | None:
+    """The validation with the lowest loss, the first of equals; None where there is none."""
+    return min(history, key=lambda record: record["nats"], default=None)
 
 
 def model_arrays(model: nn.Module) -> Arrays:

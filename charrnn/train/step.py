@@ -38,7 +38,8 @@ def update(task: Task, state: TrainState, batch: Batch, clip_norm: float | None)
     """Do the update after `state.step` and count it; truncated back-propagation reaches back one chunk.
 
     Raises:
-        DivergedError: the loss or the gradient is not finite; weights and lanes are as before the call.
+        DivergedError: the loss or the gradient is not finite; weights and lanes are as before the call (BatchNorm's
+            running statistics are not, so the state must not be saved).
     """
     model, optimizer, rows = state.model, state.optimizer, len(batch.reset_B)
     begun = reset_rows(state.lanes, task.initial_state(model, rows), batch.reset_B)
@@ -46,7 +47,9 @@ def update(task: Task, state: TrainState, batch: Batch, clip_norm: float | None)
     optimizer.zero_grad(set_to_none=True)
     (loss.sum / loss.count).backward()
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf if clip_norm is None else clip_norm)
-    result = StepResult(loss.sum.item(), int(loss.count.item()), norm.item())
+    # One look at the device for all three.
+    nats, count, grad_norm = torch.stack([t.detach().double() for t in (loss.sum, loss.count, norm)]).tolist()
+    result = StepResult(nats, int(count), grad_norm)
     if not (math.isfinite(result.nats) and math.isfinite(result.grad_norm)):
         raise DivergedError(
             f"the loss or its gradient is not finite at step {state.step + 1}",

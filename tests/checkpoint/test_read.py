@@ -47,7 +47,6 @@ def folder(written: Path, tmp_path: Path) -> Path:
 def everything(folder: Path) -> dict[str, Any]:
     """All that a checkpoint holds, by way of all that reads one."""
     opened = Checkpoint.open(folder)
-    opened.verify()
     groups = {name: opened.tensors(name) for name in ("model", "lanes")}
     arrays = {f"{g}/{n}": (a.shape, a.dtype.str, a.tobytes()) for g, named in groups.items() for n, a in named.items()}
     return {"step": opened.step, **arrays, **{name: opened.document(name) for name in ("train", "vocabulary")}}
@@ -184,7 +183,6 @@ def test_where_there_is_no_checkpoint_that_is_said(tmp_path: Path, place: str) -
 def test_what_the_manifest_does_not_list_is_not_read(folder: Path) -> None:
     (folder / "extra.json").write_text("1")
     opened = Checkpoint.open(folder)
-    opened.verify()
     for call in (opened.document, opened.tensors):
         with pytest.raises(CheckpointError, match="damaged") as caught:
             call("extra")

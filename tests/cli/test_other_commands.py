@@ -105,5 +105,5 @@ def test_the_sample_pipeline_runs_once(shell: Shell) -> None:
         return done.stdout
 
     assert "train" in make()
-    assert (shell.path / "sample-tiny.txt").read_text().startswith("the ")
+    assert (shell.path / "tiny.sample.txt").read_text().startswith("the ")
     assert "is up to date" in make()

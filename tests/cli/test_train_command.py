@@ -75,6 +75,49 @@ def test_a_signal_saves_and_resume_goes_on(shell: Shell, number: signal.Signals,
 
 
 @pytest.mark.faults
+def test_ctrl_c_twice_leaves_at_once_and_loses_nothing_that_was_saved(shell: Shell) -> None:
+    child = shell.start("train", "tiny.yaml", *LONG, "--set", "sample.length=100000000", "--set", "evaluate.every=50")
+    wait_for(shell.path / "runs/tiny/last", child)
+    child.send_signal(signal.SIGINT)
+    time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    # The second may find the program still saving, or already on its way out: a shell shows 130 for both.
+    assert child.returncode in (130, -signal.SIGINT)
+    assert "Traceback" not in err
+    options = (*LONG, "--set", "evaluate.every=1000000", "--set", "train.max_steps=60")
+    shell("train", "tiny.yaml", *options, "--resume", "--quiet")
+
+
+@pytest.mark.faults
+def test_a_disk_that_fills_up_while_training_leaves_the_run_as_it_was_saved(shell: Shell) -> None:
+    import resource
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
+
+    train = ("train", "tiny.yaml", "--set", "model.core.hidden=32", "--set", "train.tensorboard=false", "--quiet")
+    longer = (*train, "--resume", "--set", "train.max_steps=40")
+    shell(*train)
+    before = {path.name for path in (shell.path / "runs/tiny/checkpoints").iterdir()}
+    done = subprocess.run(
+        shell.command(*longer), cwd=shell.path, capture_output=True, text=True, preexec_fn=limit, check=False
+    )
+    assert done.returncode == 7, done.stderr
+    assert "Traceback" not in done.stderr
+    assert {path.name for path in (shell.path / "runs/tiny/checkpoints").iterdir()} == before
+    shell("sample", "--length", "5")
+    shell(*longer)
+
+
+def test_a_run_goes_on_when_nobody_reads_standard_error(shell: Shell) -> None:
+    command = " ".join(f"'{word}'" for word in shell.command("train", "tiny.yaml", "--set", "train.log_every=1"))
+    subprocess.run(["bash", "-c", f"{command} 2>&1 >/dev/null | head -n 1"], cwd=shell.path, check=True, timeout=60)
+    assert (shell.path / "runs/tiny/checkpoints/step-00000012/manifest.json").exists()
+
+
+@pytest.mark.faults
 def test_sigusr1_saves_and_goes_on(shell: Shell) -> None:
     child = shell.start(
         "train", "tiny.yaml", *LONG, "--set", "train.save.every=1000000", "--set", "evaluate.every=1000000"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import json
 import os
 import subprocess
@@ -12,11 +11,11 @@ import sys
 from collections.abc import Callable
 from itertools import accumulate
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from piping import piped
 
 from charrnn.config.schema.corpus import Corpus
 from charrnn.corpus.prepare import Prepared, prepare
@@ -212,8 +211,8 @@ def test_several_files_are_one_text_and_no_word_reaches_over_a_joint(tmp_path: P
 def test_standard_input(prepared: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for out in (tmp_path / "out" / "here", None):
         assert not (tmp_path / "corpora").exists()
-        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(TEXT.encode())))
-        corpus = prepared(source="-", given={"out": out}).corpus
+        with piped(TEXT.encode(), monkeypatch):
+            corpus = prepared(source="-", given={"out": out}).corpus
         assert text_of(corpus) == LF
         assert corpus.manifest.sources[0].name == "standard input"
         assert [path.name for path in corpus.folder.parent.iterdir()] == [corpus.folder.name]

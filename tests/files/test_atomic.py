@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import json
 import os
@@ -21,6 +22,7 @@ from charrnn.errors import StorageError
 from charrnn.files import atomic
 from charrnn.files.atomic import beside, make_folder, move, new_folder, remove_folder, sweep, write_bytes, write_json
 
+HOST = hashlib.sha256(os.uname().nodename.encode()).hexdigest()[:8]
 REFUSALS = [errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG]
 OLD, NEW = b"the old content", b"the new content, which is longer"
 
@@ -217,11 +219,11 @@ def test_each_refusal_is_a_storage_error_that_says_what_to_do(
     assert os.listdir(tmp_path) == []
 
 
-def test_what_is_refused_for_another_reason_passes_through_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_refusal_without_advice_is_a_storage_error_in_the_systems_words(tmp_path: Path) -> None:
     for write in (write_a_file, write_a_folder):
-        with FaultySystem(1, errno.EIO).installed(), pytest.raises(OSError, match=os.strerror(errno.EIO)) as caught:
+        with FaultySystem(1, errno.ELOOP).installed(), pytest.raises(StorageError) as caught:
             write(tmp_path / "place", NEW)
-        assert not isinstance(caught.value, StorageError)
+        assert caught.value.why == os.strerror(errno.ELOOP)
         assert os.listdir(tmp_path) == []
 
 
@@ -362,17 +364,24 @@ def dead_pid() -> int:
 def test_sweep_removes_what_the_dead_left_and_keeps_what_the_living_write(tmp_path: Path) -> None:
     dead = dead_pid()
     foreign = [
-        f".tmp-backup-{dead}", ".tmp-backup-20240101", f"x.tmp-charrnn-a-{dead}", ".tmp-charrnn-a-99999999999999",
-        ".tmp-charrnn-a-²", ".tmp-charrnn-a", "step-00000001", f".tmp-charrnn-a-{dead}.txt",
-    ]  # fmt: skip
-    kept = [*foreign, f".tmp-charrnn-mine-{os.getpid()}", f".tmp-charrnn-parent-s-{os.getppid()}"]
-    for name in [*kept, f".tmp-charrnn-file-{dead}"]:
+        f".tmp-backup-{dead}",
+        ".tmp-backup-20240101",
+        f"x.tmp-charrnn-a-{HOST}-{dead}",
+        f".tmp-charrnn-a-{HOST}-99999999999999",
+        f".tmp-charrnn-a-{HOST}-²",
+        f".tmp-charrnn-elsewhere-00000000-{dead}",
+        ".tmp-charrnn-a",
+        "step-00000001",
+        f".tmp-charrnn-a-{HOST}-{dead}.txt",
+    ]
+    kept = [*foreign, f".tmp-charrnn-mine-{HOST}-{os.getpid()}", f".tmp-charrnn-parent-s-{HOST}-{os.getppid()}"]
+    for name in [*kept, f".tmp-charrnn-file-{HOST}-{dead}"]:
         (tmp_path / name).write_bytes(b"half")
-    (tmp_path / f".tmp-charrnn-folder-{dead}").mkdir()
-    (tmp_path / f".tmp-charrnn-folder-{dead}" / "file").write_bytes(b"half")
+    (tmp_path / f".tmp-charrnn-folder-{HOST}-{dead}").mkdir()
+    (tmp_path / f".tmp-charrnn-folder-{HOST}-{dead}" / "file").write_bytes(b"half")
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "file").write_bytes(b"whole")
-    (tmp_path / f".tmp-charrnn-link-{dead}").symlink_to(tmp_path / "precious")
+    (tmp_path / f".tmp-charrnn-link-{HOST}-{dead}").symlink_to(tmp_path / "precious")
     sweep(tmp_path)
     assert sorted(os.listdir(tmp_path)) == sorted([*kept, "precious"])
     assert os.listdir(tmp_path / "precious") == ["file"]
@@ -381,7 +390,7 @@ def test_sweep_removes_what_the_dead_left_and_keeps_what_the_living_write(tmp_pa
 
 def test_sweep_puts_back_a_folder_whose_replacement_was_killed_between_two_renames(tmp_path: Path) -> None:
     dead = dead_pid()
-    aside = tmp_path / f".tmp-charrnn.old-place-{dead}"
+    aside = tmp_path / f".tmp-charrnn.old-place-{HOST}-{dead}"
     write_a_folder(aside, OLD)
     sweep(tmp_path)
     assert read_either(tmp_path / "place") == OLD

@@ -112,7 +112,7 @@ def test_a_folder_in_its_place_is_told(path):
 
 
 def test_a_folder_that_is_missing_is_not_made(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(StorageError):
         Record(tmp_path / "no" / "metrics.jsonl", 0)
 
 

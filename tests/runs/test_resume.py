@@ -49,12 +49,12 @@ def test_stopped_and_resumed_is_never_stopped(lab: Lab, stops: list[int], hard: 
 
 
 def test_stopped_again_and_again_wherever_it_is(lab: Lab) -> None:
-    """Thirteen looks further each time; an evaluation takes nine, so the stops fall into every phase."""
+    """Forty-one looks further each time; an evaluation with its sample takes thirty, so stops fall into every phase."""
     lab.train("unbroken")
     lab.stopped("broken", 0)
     for _ in range(60):
         try:
-            lab.train("broken", "resume", Stopper(13))
+            lab.train("broken", "resume", Stopper(41))
         except Interrupted:
             continue
         break

@@ -6,6 +6,7 @@ import torch
 
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
+from charrnn.checkpoint.write import write_checkpoint
 from charrnn.config.schema.train import Save
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.saver import RunSaver
@@ -76,11 +77,18 @@ def test_the_best_and_the_latest_are_kept(tmp_path: Path) -> None:
     assert (tmp_path / "best").read_text() == "step-00000003\n"
 
 
-def test_a_loss_that_is_not_a_number_is_never_the_best(tmp_path: Path) -> None:
-    _saver, state, _ = make(tmp_path)
+def test_a_kill_between_a_checkpoint_and_its_pointers_is_mended_on_resume(tmp_path: Path) -> None:
+    saver, state, _ = make(tmp_path, keep=1)
     state.step = 1
-    state.history.append({"step": 1, "nats": float("nan")})
-    assert state.best is None
+    state.history.append({"step": 1, "nats": 3.0})
+    saver.save(state)
+    state.step = 2
     state.history.append({"step": 2, "nats": 2.0})
-    state.history.append({"step": 3, "nats": float("nan")})
-    assert state.best == {"step": 2, "nats": 2.0}
+    write_checkpoint(tmp_path / "checkpoints", 2, state.groups(), {"train": state.document()})
+    resumed, _, _ = make(tmp_path, keep=1)
+    resumed.resumed(state)
+    assert [(tmp_path / pointer).read_text() for pointer in ("best", "last")] == ["step-00000002\n"] * 2
+    for step in (3, 4, 5):
+        state.step = step
+        resumed.save(state)
+    assert steps(tmp_path) == [2, 5]

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.errors import DataError
-from charrnn.stream.gather import START, LaneStream, gather
+from charrnn.stream.gather import LaneStream, gather
 from charrnn.stream.lanes import LanePlan, auto_lanes
+from charrnn.text.vocabulary import Vocabulary
 
 CPU = torch.device("cpu")
 
@@ -55,7 +56,7 @@ def test_inputs_are_targets_shifted_by_one_across_chunks_and_lane_joints(plan: L
         batch = stream.batch(step, CPU)
         x, y = batch.x_BT[batch.mask_BT].tolist(), batch.y_BT[batch.mask_BT].tolist()
         assert x == [token - 1 for token in y]
-        assert START not in y
+        assert Vocabulary.START not in y
 
 
 @given(plans(), st.integers(0, 5))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from piping import piped
 
 from charrnn.config.schema.corpus import Corpus
 from charrnn.errors import DataError
@@ -103,11 +102,11 @@ def test_names_that_are_not_text(tmp_path: Path) -> None:
 
 
 def test_standard_input_is_kept_as_long_as_it_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"from a pipe")))
     heard: list[tuple[str, int, int | None]] = []
     watch = Watch(lambda *block: heard.append(block))
     spool = tmp_path / "new"
-    with open_source(Corpus(source="-"), base=tmp_path, corpora=tmp_path, spool=spool, watch=watch) as source:
+    opened = open_source(Corpus(source="-"), base=tmp_path, corpora=tmp_path, spool=spool, watch=watch)
+    with piped(b"from a pipe", monkeypatch), opened as source:
         assert source.name == "stdin"
         with source.files[0].open() as file:
             assert file.read() == b"from a pipe"
@@ -117,13 +116,11 @@ def test_standard_input_is_kept_as_long_as_it_is_needed(tmp_path: Path, monkeypa
 
 
 def test_a_stop_while_standard_input_is_read_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"from a pipe")))
-
     def stop() -> None:
         raise KeyboardInterrupt
 
     opened = open_source(Corpus(source="-"), base=tmp_path, corpora=tmp_path, spool=tmp_path, watch=Watch(check=stop))
-    with pytest.raises(KeyboardInterrupt), opened:
+    with piped(b"from a pipe", monkeypatch), pytest.raises(KeyboardInterrupt), opened:
         pass
     assert list(tmp_path.iterdir()) == []
 

@@ -27,6 +27,7 @@ __all__ = [
     "Section",
     "Train",
     "is_identity",
+    "is_manner",
 ]
 
 IDENTITY = (
@@ -37,8 +38,21 @@ IDENTITY = (
     "train.seed",
     "train.optimizer.kind",
     "train.precision",
+    "evaluate.lanes",
 )
 """Keys (with all below them) whose change on resume is refused."""
+
+MANNER = (
+    "train.device",
+    "train.threads",
+    "train.deterministic",
+    "train.log_every",
+    "train.tensorboard",
+    "train.save",
+    "evaluate.chunk",
+    "sample",
+)
+"""Keys (with all below them) that only say how to compute and what to report: a finished run stays finished."""
 
 BY_CONTENT = ("corpus.source", "corpus.sha256")
 """Keys that only say where a text lies: on resume the text itself is compared."""
@@ -60,4 +74,13 @@ class Config(Section):
 
 def is_identity(key: str) -> bool:
     """Whether the dotted `key` belongs to what makes a run what it is."""
-    return any(key == name or key.startswith(name + ".") for name in IDENTITY)
+    return _below(key, IDENTITY)
+
+
+def is_manner(key: str) -> bool:
+    """Whether the dotted `key` leaves what a run comes to as it is."""
+    return _below(key, MANNER)
+
+
+def _below(key: str, names: tuple[str, ...]) -> bool:
+    return any(key == name or key.startswith(name + ".") for name in names)

@@ -142,6 +142,9 @@ class Train(Section):
     log_every: Count = 50
     """Steps between records of the training loss."""
 
+    tensorboard: Literal["auto"] | bool = "auto"
+    """Write TensorBoard's event files too: `auto` where its extra is installed, `true` demands it."""
+
     save: Save = Save()
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
