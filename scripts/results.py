@@ -82,8 +82,7 @@ def measure_run(row: Row) -> dict[str, Any]:
     check = charrnn("train", row.config, "--check")
     run = ROOT / outcome["run"]
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    speeds = sorted(r["chars_per_second"] for r in records if r["split"] == "train")
-    last = [r for r in records if r["split"] == "valid"][-1]
+    last = [record for record in records if record["split"] == "valid"][-1]
     best = outcome["best"]
     checkpoint = (run / "best").read_text(encoding="utf-8").strip()
     config = json.loads((run / "checkpoints" / checkpoint / "config.json").read_text(encoding="utf-8"))
@@ -101,7 +100,6 @@ def measure_run(row: Row) -> dict[str, Any]:
             "train_nats_last_epoch": last["train_nats"],
             "steps": outcome["step"],
             "parameters": check["parameters"],
-            "chars_per_second_median": speeds[len(speeds) // 2],
         },
     }
 
@@ -181,8 +179,7 @@ def page(records: dict[str, Any]) -> str:
     parts = [
         "# Results\n",
         "Drawn from `results.json` by `scripts/results.py`; no figure is typed by hand. Validation text is never "
-        "trained on; `lanes` is how many lanes it was read by, which moves a figure a little. The rate is what the "
-        "training log recorded on the machine named, and says little about other machines.\n",
+        "trained on; `lanes` is how many lanes it was read by, which moves a figure a little.\n",
         table(records),
     ]
     for name, record in records.items():

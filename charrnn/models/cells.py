@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from charrnn.config.schema.model import ElmanCore, GruCore, LstmCore, StateDrop, WeightDrop
+from charrnn.config.schema.model import Core, ElmanCore, LstmCore, StateDrop
 from charrnn.models.core import Draws, RecurrentCore, State
 
 
@@ -27,21 +27,18 @@ class GatedLayer(RecurrentCore):
     Initialisation: input matrices Glorot-uniform per gate, hidden matrices orthogonal per gate, biases zero.
 
     Args:
+        config: the `model.core:` section: H, and the dropout inside the recurrence.
         inputs: D.
-        hidden: H.
-        drop: dropout inside the recurrence; `p: 0` for none.
         name: tells this layer's masks from those of other layers.
         generator: draws the initial weights.
     """
 
     gates: ClassVar[int]
 
-    def __init__(
-        self, inputs: int, hidden: int, drop: WeightDrop | StateDrop, name: str, generator: torch.Generator
-    ) -> None:
+    def __init__(self, config: Core, inputs: int, name: str, generator: torch.Generator) -> None:
         super().__init__()
-        self.hidden = hidden
-        self.drop = drop
+        self.hidden = hidden = config.hidden
+        self.drop = config.recurrent
         self.name = name
         rows = self.gates * hidden
         self.weight_ih = nn.Parameter(torch.empty(rows, inputs))
@@ -101,15 +98,8 @@ class Elman(GatedLayer):
 
     gates = 1
 
-    def __init__(
-        self,
-        config: ElmanCore,
-        inputs: int,
-        drop: WeightDrop | StateDrop,
-        name: str,
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__(inputs, config.hidden, drop, name, generator)
+    def __init__(self, config: ElmanCore, inputs: int, name: str, generator: torch.Generator) -> None:
+        super().__init__(config, inputs, name, generator)
         self.relu = config.nonlinearity == "relu"
         if config.init == "identity":
             nn.init.eye_(self.weight_hh)
@@ -130,16 +120,6 @@ class Gru(GatedLayer):
 
     gates = 3
 
-    def __init__(
-        self,
-        config: GruCore,
-        inputs: int,
-        drop: WeightDrop | StateDrop,
-        name: str,
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__(inputs, config.hidden, drop, name, generator)
-
     def fused(self, x_BTD: Tensor, state: State, weight_hh: Tensor) -> tuple[Tensor, State]:
         """`torch.gru`."""
         y_BTH, h_1BH = self._kernel(torch.gru, x_BTD, state["h"][None], weight_hh)
@@ -159,15 +139,8 @@ class Lstm(GatedLayer):
 
     gates = 4
 
-    def __init__(
-        self,
-        config: LstmCore,
-        inputs: int,
-        drop: WeightDrop | StateDrop,
-        name: str,
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__(inputs, config.hidden, drop, name, generator)
+    def __init__(self, config: LstmCore, inputs: int, name: str, generator: torch.Generator) -> None:
+        super().__init__(config, inputs, name, generator)
         with torch.no_grad():
             self.bias_ih.chunk(4)[1].fill_(config.forget_bias)
 

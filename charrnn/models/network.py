@@ -130,8 +130,8 @@ def _stack(config: schema.Core, inputs: int, generator: torch.Generator) -> nn.M
 def _layer(config: schema.Core, inputs: int, name: str, generator: torch.Generator) -> GatedLayer:
     match config:
         case schema.ElmanCore():
-            return Elman(config, inputs, config.recurrent, name, generator)
+            return Elman(config, inputs, name, generator)
         case schema.GruCore():
-            return Gru(config, inputs, config.recurrent, name, generator)
+            return Gru(config, inputs, name, generator)
         case schema.LstmCore():
-            return Lstm(config, inputs, config.recurrent, name, generator)
+            return Lstm(config, inputs, name, generator)

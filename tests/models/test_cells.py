@@ -29,7 +29,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 def build(name: str, drop: WeightDrop | StateDrop | None = None, dtype: torch.dtype = torch.float64) -> GatedLayer:
     cell, config = CELLS[name]
-    layer = cell(config, D, drop or WeightDrop(p=0.0), "layer", generator_for(3, "weights"))  # type: ignore[arg-type]
+    layer = cell(config.model_copy(update={"recurrent_dropout": drop or 0.0}), D, "layer", generator_for(3, "weights"))
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator_for(4, "noise")))
@@ -137,7 +137,7 @@ def test_state_drop_keeps_its_mask_over_the_chunk(name: str) -> None:
 
 def test_initial_weights_are_what_the_docstrings_say(name: str) -> None:
     cell, config = CELLS[name]
-    layer = cell(config, D, WeightDrop(p=0.0), "layer", generator_for(3, "weights"))  # type: ignore[arg-type]
+    layer = cell(config, D, "layer", generator_for(3, "weights"))
     for gate in layer.weight_hh.chunk(layer.gates):
         torch.testing.assert_close(gate @ gate.T, torch.eye(7), atol=1e-5, rtol=0)
     if name == "elman-identity":
