@@ -1,0 +1,44 @@
+"""Losses of fixed runs in float64, with everything random switched on. A change of structure must leave them as they are.
+
+A change of computation (another initialisation, other draws) moves them: then show what it buys, and renew the figures
+here with what the failing test prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from charrnn.tasks.language import LanguageTask
+from charrnn.train.state import TrainState
+from charrnn.train.step import update
+
+# nats per token at updates 1, 10 and 20
+GOLDEN = {
+    "elman": [2.772421846569386, 2.6725789424192863, 2.6673970043083997],
+    "gru": [2.647120118793931, 2.579240215906081, 2.5307446199391244],
+    "lstm": [2.629316428470406, 2.5826661182452995, 2.5251425416480755],
+}
+
+
+@pytest.mark.parametrize("core", GOLDEN)
+def test_losses_are_what_they_were(
+    core: str, make_task: Callable[..., LanguageTask], make_state: Callable[[LanguageTask], TrainState]
+) -> None:
+    task = make_task(
+        model={
+            "input": {"size": 6, "batchnorm": True, "dropout": 0.1},
+            "core": {"kind": core, "hidden": 8, "layers": 2, "dropout": 0.2, "recurrent_dropout": 0.3},
+            "head": {"hidden": [7], "dropout": 0.2},
+        },
+        train={"precision": "fp64", "optimizer": {"lr": 1e-2}},
+    )
+    state = make_state(task)
+    state.model.train()
+    stream = task.stream("train")
+    assert stream is not None
+    results = [update(task, state, stream.batch(step, torch.device("cpu")), 1.0) for step in range(20)]
+    losses = [result.nats / result.count for result in results]
+    assert [losses[0], losses[9], losses[19]] == pytest.approx(GOLDEN[core], rel=1e-9)
