@@ -1,4 +1,4 @@
-"""Losses of fixed runs in float64, with everything random switched on. A change of structure must leave them as they are.
+"""Losses of fixed runs in float64, everything random switched on: a change of structure must leave them as they are.
 
 A change of computation (another initialisation, other draws) moves them: then show what it buys, and renew the figures
 here with what the failing test prints.
