@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.errors import CharRnnError, UsageError
+from charrnn.errors import CharRnnError, StorageError, UsageError
 
 if TYPE_CHECKING:
     from charrnn.config.load import Loaded
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 CORPORA = Path("corpora")
+CONFIGS = (".yaml", ".yml")
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A config, such as configs/demo.yaml.")]
 Overrides = Annotated[
@@ -34,6 +35,8 @@ def load(path: Path, overrides: list[str] | None, console: Console) -> Loaded:
 
     if not path.exists():
         raise UsageError("there is no such config", where=path, hint="write one with: charrnn init SOURCE")
+    if not path.name.endswith(CONFIGS):
+        raise UsageError("this is not a config", where=path, hint=f"for a text, write one with: charrnn init {path}")
     loaded = load_config(path, overrides or [])
     for warning in loaded.warnings:
         console.note(warning)
@@ -44,7 +47,7 @@ def load_config_or_source(text: str, overrides: list[str] | None, console: Conso
     """A config where `text` ends like one, else the defaults over `text` as a source."""
     from charrnn.config.load import config_from_source
 
-    if text.endswith((".yaml", ".yml")):
+    if text.endswith(CONFIGS):
         return load(Path(text), overrides, console)
     return config_from_source(text, overrides or [])
 
@@ -60,14 +63,19 @@ def write(text: str) -> None:
 
     Raises:
         ReaderLeft: nobody reads any more.
+        StorageError: the system refused, as a full disk does.
     """
+    if sys.stdout is None:
+        raise ReaderLeft("standard output is closed")
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         # Python flushes standard output once more when it ends, and must find nothing to complain of.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise ReaderLeft("the reader of standard output has left") from None
+        if isinstance(error, BrokenPipeError):
+            raise ReaderLeft("the reader of standard output has left") from None
+        raise StorageError("cannot write", where="standard output", why=error.strerror) from error
 
 
 def write_json(value: dict[str, Any]) -> None:

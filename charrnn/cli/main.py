@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -58,4 +59,5 @@ def _report(error: CharRnnError) -> None:
         common.write_json(error.as_dict())
     from charrnn.logs.console import printable
 
-    print(printable(error.block()), file=sys.stderr)
+    with suppress(OSError):  # nobody reads it
+        print(printable(error.block()), file=sys.stderr)

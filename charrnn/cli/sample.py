@@ -43,13 +43,14 @@ def sample(
     """
     # One thread is the fastest for a single stream, and NumPy reads this when it is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from charrnn.logs.console import Console
     from charrnn.runs.use import open_model
     from charrnn.train.interrupt import listening
 
     if seed is not None and seed_file is not None:
         raise UsageError("--seed and --seed-file exclude one another", hint="choose one of them")
     text = _read(seed_file) if seed_file is not None else seed
-    with listening() as interrupt:
+    with Console() as console, listening() as interrupt:
         model = open_model(run, common.RUNS)
         given = {
             "seed": text,
@@ -63,7 +64,7 @@ def sample(
             "random_seed": random_seed,
         }
         options = model.options({name: value for name, value in given.items() if value is not None})
-        print(f"sampling from {model.label}", file=sys.stderr)
+        console.note(f"sampling from {model.label}")
         if as_json:
             texts = ["".join(model.text(options, number, unknown, interrupt.check)) for number in range(count)]
             settings = options.model_dump(mode="json")
@@ -71,7 +72,7 @@ def sample(
             return
         for number in range(count):
             if count > 1:
-                print(f"--- {number + 1} of {count}", file=sys.stderr)
+                console.note(f"--- {number + 1} of {count}")
             pieces = model.text(options, number, unknown, interrupt.check)
             common.write(_shown(options.seed or ""))
             for piece in pieces:
@@ -83,7 +84,7 @@ def _shown(text: str) -> str:
     """On a terminal a model must not be able to send escape sequences; elsewhere the text is what it is."""
     from charrnn.logs.console import printable
 
-    return printable(text) if sys.stdout.isatty() else text
+    return printable(text) if sys.stdout is not None and sys.stdout.isatty() else text
 
 
 def _read(path: Path) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded, flatten
 from charrnn.config.schema import is_manner
-from charrnn.errors import UsageError
-from charrnn.files.atomic import make_folder, storage_errors, sweep
+from charrnn.errors import CheckpointError, UsageError
+from charrnn.files.atomic import make_folder, remove_folder, storage_errors, sweep
 from charrnn.files.lock import LOCK, folder_lock
 from charrnn.logs.console import Console
 from charrnn.runs.folder import RunFolder
@@ -25,21 +25,31 @@ def owned(folder: Path) -> Iterator[RunFolder]:
 
     Raises:
         LockedError: another process owns it.
-        UsageError: it holds a `config.yaml` that is not a run's.
+        UsageError: it holds files with the names of a run's, and no lock: they are somebody's own.
+        CheckpointError: from the block, with advice on how to go on from an earlier checkpoint.
         StorageError: it cannot be made.
     """
     made = not folder.exists()
     make_folder(folder)
     run = RunFolder(folder)
+    foreign = next((path for path in run.own if path.exists()), None)
+    if foreign is not None and not (folder / LOCK).exists():
+        raise UsageError(
+            f"this folder holds a `{foreign.name}` that is not a run's",
+            where=foreign,
+            hint="choose another folder with --out",
+        )
     try:
         with folder_lock(folder):
-            if run.config.exists() and not run.used:
-                raise UsageError(
-                    "this folder holds a config.yaml that is not a run's",
-                    where=run.config,
-                    hint="choose another folder with --out",
-                )
             yield run
+    except CheckpointError as error:
+        good = checkpoints(run.checkpoints)[:-1]
+        if good and error.where is not None and Path(error.where).is_relative_to(run.checkpoints):
+            error.hint = (
+                f"to go on from {good[-1].name}: move the damaged checkpoint away, delete {run.path / 'last'}, "
+                "and use --resume"
+            )
+        raise
     finally:
         if made and not run.used:
             with suppress(OSError):
@@ -98,14 +108,19 @@ def is_done(checkpoint: Checkpoint, loaded: Loaded) -> bool:
 
 
 def clear(run: RunFolder) -> None:
-    """Delete what a run has left in its folder, and nothing that is not a run's.
+    """Delete what a run has left in its folder, and nothing that a run does not write.
 
     Raises:
         StorageError: the system refused.
     """
     with storage_errors(run.path):
-        for path in (run.config, run.metrics, run.samples, run.path / "best", run.path / "last"):
-            path.unlink(missing_ok=True)
-        for folder in (run.checkpoints, run.tensorboard):
-            if folder.is_dir():
-                shutil.rmtree(folder)
+        for folder in checkpoints(run.checkpoints):
+            remove_folder(folder)
+        for events in run.tensorboard.glob("events.out.tfevents*"):
+            events.unlink()
+        for path in run.own:
+            if path.is_dir():
+                with suppress(OSError):  # something of the user's is in it
+                    path.rmdir()
+            else:
+                path.unlink(missing_ok=True)

@@ -54,6 +54,12 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def own(self) -> tuple[Path, ...]:
+        """Everything that a run writes, but for its lock."""
+        pointers = (self.path / "best", self.path / "last")
+        return (self.config, self.metrics, self.samples, *pointers, self.checkpoints, self.tensorboard)
+
+    @property
     def used(self) -> bool:
         """Whether a training run has begun here."""
         return self.metrics.exists() or bool(checkpoints(self.checkpoints))
@@ -86,8 +92,20 @@ class RunFolder:
         return folder
 
     def newest(self) -> Checkpoint | None:
-        """The checkpoint to go on from: the one of the highest step. None in a run that never saved."""
+        """The checkpoint to go on from: the one of the highest step. None in a run that never saved.
+
+        Raises:
+            CheckpointError: it is damaged, or the one that `last` names is gone.
+        """
         folders = checkpoints(self.checkpoints)
+        last = self.pointed("last")
+        if last is not None and (not folders or folders[-1].name < last.name):
+            other = folders[-1].name if folders else "the beginning"
+            raise CheckpointError(
+                "the newest checkpoint is gone, or has no manifest",
+                where=last,
+                hint=f"bring it back, or delete {self.path / 'last'} and go on from {other} with --resume",
+            )
         return Checkpoint.open(folders[-1]) if folders else None
 
     def preferred(self) -> tuple[Checkpoint, str]:

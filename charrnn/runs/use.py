@@ -68,10 +68,10 @@ class OpenModel:
 
 
 def in_form(options: Sample, corpus: Corpus) -> Sample:
-    """`options` with the seed in the form that the corpus was brought into: its case, newlines and normal form."""
-    if options.seed is None:
-        return options
-    return options.model_copy(update={"seed": normalised_text(options.seed, corpus)})
+    """`options` with its texts in the form that the corpus was brought into: its case, newlines and normal form."""
+    seed = None if options.seed is None else normalised_text(options.seed, corpus)
+    stop = tuple(normalised_text(text, corpus) for text in options.stop)
+    return options.model_copy(update={"seed": seed, "stop": stop})
 
 
 def continuation(

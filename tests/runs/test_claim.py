@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from lab import Lab
 
-from charrnn.errors import CharRnnError, DivergedError, MissingExtraError, UsageError
+from charrnn.errors import CharRnnError, CheckpointError, DivergedError, MissingExtraError, UsageError
 from charrnn.logs import tensorboard
 
 
@@ -41,11 +42,37 @@ def test_force_deletes_nothing_when_the_new_run_is_refused(lab: Lab, override: s
 
 
 @pytest.mark.parametrize("mode", ["new", "resume", "force"])
-def test_a_config_that_is_not_a_runs_is_never_replaced(lab: Lab, mode: str) -> None:
-    before = (lab.path / "config.yaml").read_bytes()
+@pytest.mark.parametrize("name", ["config.yaml", "metrics.jsonl", "best", "checkpoints/step-00000001/thesis.txt"])
+def test_files_that_only_share_a_name_with_a_runs_are_never_touched(lab: Lab, mode: str, name: str) -> None:
+    mine = lab.path / "mine" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("years of work")
     with pytest.raises(UsageError, match="not a run's"):
-        lab.train(".", mode)
-    assert (lab.path / "config.yaml").read_bytes() == before
+        lab.train("mine", mode)
+    assert contents(lab.path / "mine") == {mine: b"years of work"}
+
+
+def test_force_keeps_what_a_run_does_not_write(lab: Lab) -> None:
+    lab.train("run")
+    for name in ("notes.txt", "checkpoints/notes.txt", "tensorboard/notes.txt"):
+        (lab.path / "run" / name).write_text("mine")
+    lab.train("run", "force")
+    for name in ("notes.txt", "checkpoints/notes.txt", "tensorboard/notes.txt"):
+        assert (lab.path / "run" / name).read_text() == "mine"
+
+
+def test_a_lost_checkpoint_is_said_and_never_begun_anew_in_silence(lab: Lab) -> None:
+    lab.train("run")
+    records = lab.records("run")
+    newest = lab.path / "run" / "checkpoints" / (lab.path / "run" / "last").read_text().strip()
+    (newest / "manifest.json").unlink()
+    with pytest.raises(CheckpointError, match="gone") as error:
+        lab.train("run", "resume", None, "train.epochs=5")
+    assert "last" in str(error.value.hint)
+    shutil.rmtree(newest.parent)
+    with pytest.raises(CheckpointError, match="gone"):
+        lab.train("run", "resume", None, "train.epochs=5")
+    assert lab.records("run") == records
 
 
 @pytest.mark.parametrize(

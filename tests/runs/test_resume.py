@@ -146,6 +146,12 @@ def test_a_damaged_checkpoint_is_never_stepped_over_in_silence(lab: Lab) -> None
         lab.train("run", "resume")
     assert "model.safetensors" in str(error.value.where)
     assert error.value.exit_code == 4
+    # What the error advises works.
+    good = checkpoints(newest.parent)[-2]
+    assert f"go on from {good.name}" in str(error.value.hint)
+    newest.rename(lab.path / "damaged")
+    (lab.path / "run" / "last").unlink()
+    assert lab.train("run", "resume")["ended"] == "all steps are done"
 
 
 def test_an_unfinished_run_is_an_error_and_a_finished_one_a_no_op(lab: Lab) -> None:
