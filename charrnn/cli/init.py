@@ -17,8 +17,9 @@ corpus:
   source: {quoted}    # a file, folder, glob, -, https://…, named:nietzsche, builtin:python-reference
   # split: [0.9, 0.05, 0.05]      # train, validation, test: each one unbroken passage
 
-# model:
-#   core: {{kind: lstm, hidden: 256, layers: 1}}       # lstm | gru | elman
+model:
+  core: {{kind: lstm, hidden: 256, layers: 1, recurrent_dropout: 0.25}}     # lstm | gru | elman
+  head: {{dropout: 0.25}}          # short texts want dropout; megabytes of text want less
 
 train:
   max_steps: 5000                 # or epochs: 20
