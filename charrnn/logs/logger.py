@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from charrnn.errors import MissingExtraError
 from charrnn.logs import tensorboard
 from charrnn.logs.console import Console
 from charrnn.logs.record import Record, read_records
@@ -49,11 +48,7 @@ class RunLog:
         self._metrics = Record(folder / METRICS, positions.get(METRICS, 0))
         self._samples = Record(folder / SAMPLES, positions.get(SAMPLES, 0))
         self._events = None
-        if events is True and not tensorboard.available():
-            raise MissingExtraError(
-                "train.tensorboard is true, and TensorBoard is not installed", hint="pip install 'charrnn[tensorboard]'"
-            )
-        if events and tensorboard.available():
+        if tensorboard.wanted(events):
             self._events = tensorboard.TensorBoard(folder / EVENTS, step, clock())
         console.recall(read_records(folder / METRICS))
 

@@ -6,8 +6,9 @@ import importlib.util
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from charrnn.errors import MissingExtraError
 from charrnn.files.atomic import make_folder, storage_errors
 
 _FLUSH_SECONDS = 10
@@ -17,6 +18,19 @@ _COORDINATES = ("step", "time")
 def available() -> bool:
     """Whether the extra `tensorboard` is installed; does not load it."""
     return importlib.util.find_spec("tensorboard") is not None
+
+
+def wanted(setting: bool | Literal["auto"]) -> bool:
+    """Whether events are to be written: `auto` where the extra is installed, True demands it.
+
+    Raises:
+        MissingExtraError: the events are demanded, and TensorBoard is not installed.
+    """
+    if setting is True and not available():
+        raise MissingExtraError(
+            "train.tensorboard is true, and TensorBoard is not installed", hint="pip install 'charrnn[tensorboard]'"
+        )
+    return bool(setting) and available()
 
 
 class TensorBoard:

@@ -16,6 +16,7 @@ from charrnn.config.render import render
 from charrnn.config.schema import Config
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.files.atomic import write_text
+from charrnn.logs import tensorboard
 from charrnn.logs.console import Console
 from charrnn.logs.logger import RunLog
 from charrnn.models.build import parameters_of
@@ -70,6 +71,7 @@ def train_run(
         device = apply_plan(plan)
         task = LanguageTask(loaded.config, corpus)
         sampler = sampler_for(loaded.config, corpus, interrupt)
+        events = tensorboard.wanted(loaded.config.train.tensorboard)
         with out_of_memory(loaded.config):
             state = new_state(task, loaded.config, device)
             if checkpoint is not None:
@@ -78,7 +80,7 @@ def train_run(
             if mode == "force":
                 clear(run)
             positions = {} if checkpoint is None else checkpoint.document("train")["records"]
-            with closing(RunLog(folder, console, positions, state.step, loaded.config.train.tensorboard)) as log:
+            with closing(RunLog(folder, console, positions, state.step, events)) as log:
                 write_text(run.config, render(loaded.anchored()))
                 saver = RunSaver(run, loaded.config.train.save, _documents(loaded.config, corpus, plan), log)
                 if checkpoint is not None:

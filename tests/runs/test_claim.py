@@ -94,6 +94,10 @@ def test_tensorboard_can_be_demanded_or_declined(lab: Lab, monkeypatch: pytest.M
         lab.train("with", "new", None, "train.tensorboard=true")
     assert error.value.exit_code == 2
     assert "charrnn[tensorboard]" in str(error.value.hint)
+    before = contents(lab.path / "auto")
+    with pytest.raises(MissingExtraError):
+        lab.train("auto", "force", None, "train.tensorboard=true")
+    assert contents(lab.path / "auto") == before
 
 
 def test_a_validation_that_is_not_a_number_ends_the_run_and_is_never_saved(
