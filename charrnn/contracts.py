@@ -34,19 +34,30 @@ class Batch:
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss as a sum and a count, so that parts of a batch, ranks and batches add up exactly.
+    """A loss as sums and a count, so that parts of a batch, ranks and batches add up exactly.
 
     Attributes:
-        sum: nats, summed over the positions that count; a scalar with a gradient.
-        count: those positions; a scalar.
-        parts: named addends of the sum, for the record.
-        state: the state after the batch.
+        each: nats of every target, 0 where it does not count; with a gradient.
+        count: the targets that count; a scalar.
+        parts: what training adds to the sum of nats by name: sums with a gradient, over the same targets. They steer
+            the weights and are no part of any figure.
+        state: the state that the next batch begins with.
     """
 
-    sum: Tensor
+    each: Tensor
     count: Tensor
     parts: Mapping[str, Tensor]
     state: State
+
+    @property
+    def sum(self) -> Tensor:
+        """Nats of all targets that count."""
+        return self.each.sum()
+
+    @property
+    def objective(self) -> Tensor:
+        """What training lowers, per target."""
+        return sum(self.parts.values(), self.sum) / self.count
 
 
 class Stream(Protocol):

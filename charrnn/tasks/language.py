@@ -62,8 +62,8 @@ class LanguageTask:
         """Cross-entropy of every target that counts, in nats; targets stay symbols, never one-hot."""
         logits_BTV, after = model(batch.x_BT, state, batch.mask_BT, draws)
         nats_N = F.cross_entropy(logits_BTV.flatten(0, 1), batch.y_BT.flatten(), reduction="none")
-        nats = (nats_N * batch.mask_BT.flatten()).sum()
-        return Loss(nats, batch.mask_BT.sum(), {}, after)
+        nats_BT = nats_N.view(batch.y_BT.shape) * batch.mask_BT
+        return Loss(nats_BT, batch.mask_BT.sum(), {}, after)
 
     def metrics(self, nats: float, split: str) -> dict[str, float]:
         """Bits per character and per UTF-8 byte of the text, and perplexity per token."""

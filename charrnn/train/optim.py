@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from charrnn.config.schema import train as schema
+from charrnn.config.schema import optimizer as schema
 
 
 def build_optimizer(config: schema.Optimizer, model: nn.Module) -> torch.optim.Optimizer:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from charrnn.config.schema import train as schema
+from charrnn.config.schema import schedule as schema
+from charrnn.config.schema.train import EarlyStop
 
 
 def rate_factor(config: schema.Schedule, step: int, steps: int, history: Sequence[dict[str, float]]) -> float:
@@ -48,7 +49,7 @@ def _stalls(history: Sequence[dict[str, float]], patience: int) -> int:
     return stalls
 
 
-def should_stop(config: schema.EarlyStop | None, history: Sequence[dict[str, float]]) -> bool:
+def should_stop(config: EarlyStop | None, history: Sequence[dict[str, float]]) -> bool:
     """Whether the last `patience` validations brought no improvement of at least `min_delta`."""
     if config is None:
         return False

@@ -45,7 +45,7 @@ def update(task: Task, state: TrainState, batch: Batch, clip_norm: float | None)
     begun = reset_rows(state.lanes, task.initial_state(model, rows), batch.reset_B)
     loss = task.loss(model, batch, begun, Draws(state.seed, state.step, rows))
     optimizer.zero_grad(set_to_none=True)
-    (loss.sum / loss.count).backward()
+    loss.objective.backward()
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf if clip_norm is None else clip_norm)
     # One look at the device for all three.
     nats, count, grad_norm = torch.stack([t.detach().double() for t in (loss.sum, loss.count, norm)]).tolist()

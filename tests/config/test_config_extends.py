@@ -4,7 +4,7 @@ import pytest
 
 from charrnn.config.load import load_config
 from charrnn.config.schema.model import ElmanCore, GruCore, LstmCore
-from charrnn.config.schema.train import Adam
+from charrnn.config.schema.optimizer import Adam
 
 MINIMAL = "corpus: {source: x.txt}\n"
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from charrnn.config.schema.model import GruCore, LstmCore, StateDrop
-from charrnn.config.schema.train import Adam
+from charrnn.config.schema.optimizer import Adam
 
 MINIMAL = "corpus: {source: x.txt}\n"
 

@@ -10,7 +10,7 @@ from lab import Lab, Stopper
 
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
-from charrnn.config.schema.train import CosineSchedule
+from charrnn.config.schema.schedule import CosineSchedule
 from charrnn.errors import CheckpointError, ConfigError, DataError, Interrupted, UsageError
 from charrnn.train.schedule import rate_factor
 

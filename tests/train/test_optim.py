@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from charrnn.config.schema.train import Adam, AdamW
+from charrnn.config.schema.optimizer import Adam, AdamW
 from charrnn.train.optim import build_optimizer, set_rate
 
 

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from charrnn.config.schema.train import ConstantSchedule, CosineSchedule, EarlyStop, PlateauSchedule
+from charrnn.config.schema.schedule import ConstantSchedule, CosineSchedule, PlateauSchedule
+from charrnn.config.schema.train import EarlyStop
 from charrnn.train.schedule import rate_factor, should_stop
 
 

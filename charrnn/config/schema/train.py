@@ -6,74 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from charrnn.config.schema.base import AsTuple, Count, Fraction, Section, default_kind
-
-Rate = Annotated[float, Field(gt=0.0)]
-Betas = Annotated[tuple[Fraction, ...], Field(min_length=2, max_length=2), AsTuple]
-
-
-class Adam(Section):
-    """Adam (Kingma and Ba 2015)."""
-
-    kind: Literal["adam"]
-
-    lr: Rate = 1e-3
-    """The learning rate, before the schedule."""
-
-    betas: Betas = (0.9, 0.999)
-    """Decay rates of the two moving averages."""
-
-    eps: Rate = 1e-8
-    """Added to the denominator."""
-
-
-class AdamW(Section):
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
-
-    kind: Literal["adamw"] = "adamw"
-
-    lr: Rate = 2e-3
-    """The learning rate, before the schedule."""
-
-    betas: Betas = (0.9, 0.99)
-    """Decay rates of the two moving averages."""
-
-    eps: Rate = 1e-8
-    """Added to the denominator."""
-
-    weight_decay: Annotated[float, Field(ge=0.0)] = 0.01
-    """Decay of the matrices; biases and BatchNorm are left alone."""
-
-
-class ConstantSchedule(Section):
-    """The rate stays."""
-
-    kind: Literal["constant"]
-
-
-class PlateauSchedule(Section):
-    """The rate is multiplied by `factor` when validation has not improved for more than `patience`
-    evaluations."""
-
-    kind: Literal["plateau"]
-
-    factor: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
-    """What the rate is multiplied by."""
-
-    patience: Annotated[int, Field(ge=0)] = 2
-    """Evaluations without improvement that are forgiven."""
-
-
-class CosineSchedule(Section):
-    """A linear warm-up, then half a cosine down to `floor` at the last step (Loshchilov and Hutter 2017)."""
-
-    kind: Literal["cosine"] = "cosine"
-
-    warmup: Annotated[int, Field(ge=0)] = 100
-    """Steps of linear warm-up."""
-
-    floor: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
-    """The last rate, as a share of the rate."""
+from charrnn.config.schema.base import Count, Section
+from charrnn.config.schema.optimizer import AdamW, Optimizer
+from charrnn.config.schema.schedule import CosineSchedule, Schedule
 
 
 class EarlyStop(Section):
@@ -98,13 +33,6 @@ class Save(Section):
     keep: Count = 3
     """How many checkpoints are kept besides the best."""
 
-
-Optimizer = Annotated[Adam | AdamW, Field(discriminator="kind"), default_kind("adamw")]
-Schedule = Annotated[
-    ConstantSchedule | PlateauSchedule | CosineSchedule,
-    Field(discriminator="kind"),
-    default_kind("cosine"),
-]
 
 DEFAULT_STEPS = 5000
 

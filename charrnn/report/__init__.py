@@ -1,0 +1,1 @@
+"""Floor 8: pictures of what the records say."""
