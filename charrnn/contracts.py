@@ -22,14 +22,25 @@ class Batch:
     Attributes:
         x_BT: input symbols.
         y_BT: target symbols; where `mask_BT` is False they mean nothing.
-        mask_BT: True where a position counts.
-        reset_B: True for rows whose state begins anew in front of this batch.
+        mask_BT: True where a row holds a symbol.
+        counts_BT: True where a target counts; symbols that are read again for the gradient's sake do not.
+        resets: for each column in front of which some row's state begins anew: which rows, as a mask over B.
+        keep: the state after so many columns is what the next batch begins with.
+        rate: what the learning rate of this step is multiplied by.
     """
 
     x_BT: Tensor
     y_BT: Tensor
     mask_BT: Tensor
-    reset_B: Tensor
+    counts_BT: Tensor
+    resets: Mapping[int, Tensor]
+    keep: int
+    rate: float = 1.0
+
+    @property
+    def rows(self) -> int:
+        """B."""
+        return len(self.x_BT)
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ class Console:
     def record(self, record: Mapping[str, Any]) -> None:
         """Show a record."""
         self._standing.take(record)
-        if self._on_terminal:
+        if self._on_terminal and record["split"] != "guard":
             self._draw_run()
         else:
             self._say(record_line(self._standing, record, self._left()))

@@ -13,10 +13,16 @@ _PACE = {"lr": "rate {:.3g}", "grad_norm": "gradient norm {:.3g}"}
 
 def record_line(standing: Standing, record: Mapping[str, Any], left: float | None) -> str:
     """One record as one line."""
+    if record["split"] == "guard":
+        return (
+            f"{record['skipped']} updates in a row, up to step {record['rolled_back_from']}, were not finite: "
+            f"going on from step {record['step']} with half the rate"
+        )
     total = f"/{standing.steps}" if standing.steps else ""
     parts = [f"step {record['step']}{total}", f"epoch {record['epoch']:.2f}"]
     if record["split"] == "train":
         parts += [*losses(record), *pace(record)]
+        parts += [f"skipped (not finite): {record['skipped']}"] if record.get("skipped") else []
         parts += [] if left is None else [f"{duration(left)} left"]
     else:
         parts += ["validation " + "  ".join(losses(record))]

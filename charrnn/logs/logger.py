@@ -45,12 +45,22 @@ class RunLog:
     ) -> None:
         self._clock = clock
         self._console = console
-        self._metrics = Record(folder / METRICS, positions.get(METRICS, 0))
-        self._samples = Record(folder / SAMPLES, positions.get(SAMPLES, 0))
-        self._events = None
-        if tensorboard.wanted(events):
-            self._events = tensorboard.TensorBoard(folder / EVENTS, step, clock())
+        self._folder = folder
+        self._with_events = tensorboard.wanted(events)
+        self._open(positions, step)
         console.recall(read_records(folder / METRICS))
+
+    def _open(self, positions: Mapping[str, int], step: int) -> None:
+        self._metrics = Record(self._folder / METRICS, positions.get(METRICS, 0))
+        self._samples = Record(self._folder / SAMPLES, positions.get(SAMPLES, 0))
+        self._events = None
+        if self._with_events:
+            self._events = tensorboard.TensorBoard(self._folder / EVENTS, step, self._clock())
+
+    def rewind(self, positions: Mapping[str, int], step: int) -> None:
+        """Drop what was recorded since `sync` gave these positions, at `step`: the run goes on from there."""
+        self._close_files()
+        self._open(positions, step)
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Write one record and give it its time; raises `StorageError` where the disk refuses."""
@@ -75,8 +85,11 @@ class RunLog:
 
     def close(self) -> None:
         """Close all files and end the run's view, so that its result can be printed."""
+        self._close_files()
+        self._console.finish()
+
+    def _close_files(self) -> None:
         self._metrics.close()
         self._samples.close()
         if self._events is not None:
             self._events.close()
-        self._console.finish()

@@ -43,7 +43,7 @@ class Record:
         Raises:
             StorageError: the disk refused; the records before this one are untouched.
         """
-        line = json.dumps({key: _plain(value) for key, value in record.items()}, ensure_ascii=False, allow_nan=False)
+        line = json.dumps(plain(record), ensure_ascii=False, allow_nan=False)
         with storage_errors(self.path):
             end = os.fstat(self._descriptor).st_size
             left = memoryview(line.encode("utf-8", "backslashreplace") + b"\n")
@@ -128,7 +128,12 @@ def _parse(line: bytes, where: str) -> dict[str, Any]:
     return record
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A JSON value with NaN and the infinities as the texts "nan", "inf" and "-inf"."""
+    if isinstance(value, Mapping):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [plain(part) for part in value]
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     return value

@@ -40,8 +40,8 @@ class Standing:
         """Learn from a record."""
         if record["split"] == "train":
             self.train = record
-            self.losses.append(float(record["nats"]))
-        else:
+            self.losses += [float(record["nats"])] if "nats" in record else []
+        elif record["split"] == "valid":
             self.valid = record
             if record.get("best"):
                 self.best = float(record["bits_per_char"])

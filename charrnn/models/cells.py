@@ -34,6 +34,7 @@ class GatedLayer(RecurrentCore):
     """
 
     gates: ClassVar[int]
+    state_names: ClassVar[tuple[str, ...]] = ("h",)
 
     def __init__(self, config: Core, inputs: int, name: str, generator: torch.Generator) -> None:
         super().__init__()
@@ -45,14 +46,19 @@ class GatedLayer(RecurrentCore):
         self.weight_hh = nn.Parameter(torch.empty(rows, hidden))
         self.bias_ih = nn.Parameter(torch.zeros(rows))
         self.bias_hh = nn.Parameter(torch.zeros(rows))
+        self.trained_state = config.initial_state == "trained"
+        for name in self.state_names if self.trained_state else ():
+            self.register_parameter(f"initial_{name}", nn.Parameter(torch.zeros(hidden)))
         for gate in self.weight_ih.chunk(self.gates):
             nn.init.xavier_uniform_(gate, generator=generator)
         for gate in self.weight_hh.chunk(self.gates):
             nn.init.orthogonal_(gate, generator=generator)
 
     def initial_state(self, batch: int) -> State:
-        """Zeros."""
-        return {"h": self.weight_hh.new_zeros(batch, self.hidden)}
+        """Zeros, or what was learned to begin with."""
+        if self.trained_state:
+            return {name: getattr(self, f"initial_{name}").expand(batch, -1) for name in self.state_names}
+        return {name: self.weight_hh.new_zeros(batch, self.hidden) for name in self.state_names}
 
     def forward(self, x_BTD: Tensor, state: State, draws: Draws | None = None) -> tuple[Tensor, State]:
         """Run over T steps: the fused form, or the step form where each step needs a mask of its own."""
@@ -138,16 +144,12 @@ class Lstm(GatedLayer):
     """Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber, Cummins 2000)."""
 
     gates = 4
+    state_names = ("h", "c")
 
     def __init__(self, config: LstmCore, inputs: int, name: str, generator: torch.Generator) -> None:
         super().__init__(config, inputs, name, generator)
         with torch.no_grad():
             self.bias_ih.chunk(4)[1].fill_(config.forget_bias)
-
-    def initial_state(self, batch: int) -> State:
-        """Zeros, for the hidden state and the cell."""
-        zeros = self.weight_hh.new_zeros(batch, self.hidden)
-        return {"h": zeros, "c": zeros.clone()}
 
     def fused(self, x_BTD: Tensor, state: State, weight_hh: Tensor) -> tuple[Tensor, State]:
         """`torch.lstm`."""

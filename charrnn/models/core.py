@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,7 @@ class Draws:
     step: int
     rows: int
     first: int = 0
+    _weights: dict[str, Tensor] = field(default_factory=dict, repr=False, compare=False)
 
     def keep_rows(self, layer: str, p: float, like: Tensor) -> Tensor:
         """A dropout mask of the shape of `like` (B, …): 0 with probability p, else 1 / (1 − p)."""
@@ -42,8 +44,16 @@ class Draws:
         return whole[self.first : self.first + like.shape[0]]
 
     def keep_weights(self, layer: str, p: float, like: Tensor) -> Tensor:
-        """A mask for a weight matrix, one and the same for all rows."""
-        return self._keep(layer, p, tuple(like.shape), like)
+        """A mask for a weight matrix, one and the same for all rows and for all pieces of a batch."""
+        if layer not in self._weights:
+            self._weights[layer] = self._keep(layer, p, tuple(like.shape), like)
+        return self._weights[layer]
+
+    def uniform_rows(self, name: str, like: Tensor) -> Tensor:
+        """Numbers from [0, 1) of the shape and type of `like` (B, …)."""
+        generator = generator_for(self.seed, f"step {self.step}", name, device=like.device)
+        whole = torch.rand((self.rows, *like.shape[1:]), generator=generator, dtype=like.dtype, device=like.device)
+        return whole[self.first : self.first + like.shape[0]]
 
     def _keep(self, layer: str, p: float, shape: tuple[int, ...], like: Tensor) -> Tensor:
         generator = generator_for(self.seed, f"step {self.step}", layer, device=like.device)
@@ -72,6 +82,49 @@ class RecurrentCore(nn.Module, ABC):
     @abstractmethod
     def forward(self, x_BTD: Tensor, state: State, draws: Draws | None = None) -> tuple[Tensor, State]:
         """Run over T steps. `draws` feeds the dropout; it is needed in training mode only."""
+
+
+def reset_rows(state: State, initial: State, rows_B: Tensor) -> State:
+    """The state with the rows of the mask `rows_B` begun anew."""
+    return {
+        name: torch.where(rows_B.view(-1, *[1] * (tensor.ndim - 1)), initial[name], tensor)
+        for name, tensor in state.items()
+    }
+
+
+def unroll(
+    core: RecurrentCore,
+    x_BTD: Tensor,
+    state: State,
+    draws: Draws | None = None,
+    resets: Mapping[int, Tensor] | None = None,
+    keep: int | None = None,
+) -> tuple[Tensor, State]:
+    """Run a layer over T steps, in one piece unless its state begins anew, or is wanted, between two of them.
+
+    Args:
+        core: the layer.
+        x_BTD: its input.
+        state: the state in front of the first step.
+        draws: the random numbers of a training step.
+        resets: for each step in front of which rows begin anew: which rows, as a mask over B.
+        keep: return the state after so many steps; None for all.
+
+    Returns:
+        y_BTH, and the state after `keep` steps.
+    """
+    resets, steps = resets or {}, x_BTD.shape[1]
+    keep = steps if keep is None else keep
+    initial = core.initial_state(len(x_BTD)) if resets else {}
+    kept, pieces = state, []
+    for begin, end in pairwise(sorted({0, keep, steps, *resets})):
+        if begin in resets:
+            state = reset_rows(state, initial, resets[begin])
+        piece_BTH, state = core(x_BTD[:, begin:end], state, draws)
+        pieces.append(piece_BTH)
+        if end == keep:
+            kept = state
+    return (pieces[0] if len(pieces) == 1 else torch.cat(pieces, 1)), kept
 
 
 class Dropout(nn.Module):

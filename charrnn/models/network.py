@@ -5,6 +5,7 @@ Shapes: B rows, T steps, D input features, H hidden units, V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from charrnn.config.schema import model as schema
 from charrnn.models.cells import Elman, GatedLayer, Gru, Lstm
-from charrnn.models.core import Draws, Dropout, State
+from charrnn.models.core import Draws, Dropout, State, unroll
 from charrnn.models.norm import SequenceBatchNorm
 
 
@@ -52,27 +53,42 @@ class Network(nn.Module):
         mask_BT: Tensor | None = None,
         draws: Draws | None = None,
     ) -> tuple[Tensor, State]:
-        """Scores of the next symbol at every position, and the state after the last.
+        """Scores of the next symbol at every position, logits_BTV, and the state after the last; see `hidden`."""
+        y_BTH, after = self.hidden(ids_BT, state, mask_BT, draws)
+        return self.head(self.head.fed(y_BTH, draws), draws), after
+
+    def hidden(
+        self,
+        ids_BT: Tensor,
+        state: State,
+        mask_BT: Tensor | None = None,
+        draws: Draws | None = None,
+        resets: Mapping[int, Tensor] | None = None,
+        keep: int | None = None,
+    ) -> tuple[Tensor, State]:
+        """What the last recurrent layer puts out.
 
         Args:
             ids_BT: symbols.
             state: where each row begins.
             mask_BT: False where a row has ended; BatchNorm leaves those positions out.
             draws: the random numbers of a training step.
+            resets: for each position in front of which rows begin anew: which rows, as a mask over B.
+            keep: return the state after so many positions; None for all.
 
         Returns:
-            logits_BTV and the new state.
+            y_BTH and the new state.
         """
         y_BTH = self.input(ids_BT, mask_BT, draws)
         after: dict[str, Tensor] = {}
         for i, layer in enumerate(self.layers):
             prefix = f"{i}."
-            own = {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
-            y_BTH, own = layer(y_BTH, own, draws)
+            own: State = {name.removeprefix(prefix): t for name, t in state.items() if name.startswith(prefix)}
+            y_BTH, own = unroll(layer, y_BTH, own, draws, resets, keep)
             after |= {prefix + name: tensor for name, tensor in own.items()}
             if i < len(self.between):
                 y_BTH = self.between[i](y_BTH, draws)
-        return self.head(y_BTH, draws), after
+        return y_BTH, after
 
 
 class _Input(nn.Module):
@@ -107,10 +123,14 @@ class _Head(nn.Module):
         self.output = linears[-1]
         self.dropout = nn.ModuleList(Dropout(config.head.dropout, f"head {i}") for i in range(len(linears)))
 
-    def forward(self, y_BTH: Tensor, draws: Draws | None) -> Tensor:
-        for dropout, dense in zip(self.dropout, self.dense, strict=False):
-            y_BTH = F.relu(dense(dropout(y_BTH, draws)))
-        return self.output(self.dropout[-1](y_BTH, draws))
+    def fed(self, y_BTH: Tensor, draws: Draws | None) -> Tensor:
+        """The last layer's output as the head receives it, in training with dropout."""
+        return self.dropout[0](y_BTH, draws)
+
+    def forward(self, fed_BTH: Tensor, draws: Draws | None) -> Tensor:
+        for dense, dropout in zip(self.dense, self.dropout[1:], strict=True):
+            fed_BTH = dropout(F.relu(dense(fed_BTH)), draws)
+        return self.output(fed_BTH)
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.config.load import Loaded
+from charrnn.errors import DivergedError
 from charrnn.logs.console import Console
 from charrnn.models.build import parameters_of
 from charrnn.runs.corpus import prepared
@@ -44,6 +45,11 @@ def dry_run(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrup
             began = time.perf_counter()
             result = update(task, state, stream.batch(step, device), config.train.clip_norm)
             seconds.append(time.perf_counter() - began)
+            if result.skipped:
+                raise DivergedError(
+                    f"the loss or the gradient of update {step + 1} is not finite",
+                    hint="lower train.optimizer.lr, or look at the model's sizes",
+                )
             nats = nats or result.nats / result.count
     steps = total_steps(config.train, stream.steps_per_epoch)
     return {

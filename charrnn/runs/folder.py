@@ -7,6 +7,7 @@ runs/<name>/
     checkpoints/step-…/     see charrnn/checkpoint/layout.py
     best, last              the name of a checkpoint, as text
     tensorboard/            where the extra is installed
+    diverged.json           what a run came to whose loss was no longer finite
 """
 
 from __future__ import annotations
@@ -49,6 +50,11 @@ class RunFolder:
         return self.path / EVENTS
 
     @property
+    def dump(self) -> Path:
+        """What a diverged run came to."""
+        return self.path / "diverged.json"
+
+    @property
     def checkpoints(self) -> Path:
         """The parent of all checkpoints."""
         return self.path / "checkpoints"
@@ -57,7 +63,7 @@ class RunFolder:
     def own(self) -> tuple[Path, ...]:
         """Everything that a run writes, but for its lock."""
         pointers = (self.path / "best", self.path / "last")
-        return (self.config, self.metrics, self.samples, *pointers, self.checkpoints, self.tensorboard)
+        return (self.config, self.metrics, self.samples, self.dump, *pointers, self.checkpoints, self.tensorboard)
 
     @property
     def used(self) -> bool:

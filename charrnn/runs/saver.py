@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from charrnn.checkpoint.layout import checkpoints, step_name
+from charrnn.checkpoint.read import Checkpoint
 from charrnn.checkpoint.write import write_checkpoint
 from charrnn.config.schema.train import Save
-from charrnn.files.atomic import remove_folder
+from charrnn.files.atomic import remove_folder, write_json
+from charrnn.logs.record import plain
 from charrnn.runs.folder import RunFolder
 from charrnn.train.state import TrainState
 
@@ -19,6 +22,9 @@ class Positions(Protocol):
 
     def sync(self) -> dict[str, int]:
         """Flush all records to the disk; how many lines each file has."""
+
+    def rewind(self, positions: Mapping[str, int], step: int) -> None:
+        """Drop what was recorded since `sync` gave these positions, at `step`."""
 
 
 class RunSaver:
@@ -75,6 +81,35 @@ class RunSaver:
         self._point(state)
         self._saved, self._saved_at = _content(state), self.clock()
         self._remove_old()
+
+    def roll_back(self, state: TrainState) -> bool:
+        """Let `state`, the records and the checkpoints end with the last checkpoint that no skipped update precedes.
+
+        Returns:
+            Whether there was one; nothing is changed where there was none.
+
+        Raises:
+            CheckpointError: it is damaged.
+        """
+        folders = checkpoints(self.folder.checkpoints)
+        for i, folder in reversed(list(enumerate(folders))):
+            checkpoint = Checkpoint.open(folder)
+            document = checkpoint.document("train")
+            if document["skipped"]:
+                continue
+            state.restore(checkpoint, next(state.model.parameters()).device)
+            # In this order a kill in between leaves a run that resumes from one of the two.
+            self.resumed(state)
+            for later in folders[i + 1 :]:
+                remove_folder(later)
+            self.records.rewind(document["records"], state.step)
+            return True
+        return False
+
+    def dump(self, report: dict[str, Any]) -> Path:
+        """Write down what a diverged run came to; returns the file."""
+        write_json(self.folder.dump, plain(report))
+        return self.folder.dump
 
     def _point(self, state: TrainState) -> None:
         self.folder.point("last", self.folder.checkpoints / step_name(state.step))

@@ -31,6 +31,7 @@ from charrnn.runs.use import continuation, in_form
 from charrnn.scratch.network import StepNetwork
 from charrnn.stream.gather import LaneStream
 from charrnn.tasks.language import LanguageTask
+from charrnn.train.average import WeightAverage
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.loop import Training, total_steps
 from charrnn.train.optim import build_optimizer
@@ -117,8 +118,10 @@ def training_stream(task: LanguageTask) -> LaneStream:
 def new_state(task: LanguageTask, config: Config, device: torch.device) -> TrainState:
     """A run at its very beginning, on `device`."""
     model = task.model().to(device)
-    lanes = task.initial_state(model, training_stream(task).rows)
-    return TrainState(model, build_optimizer(config.train.optimizer, model), lanes, config.train.seed)
+    begun = task.initial_state(model, training_stream(task).rows)
+    lanes = {name: tensor.detach().clone() for name, tensor in begun.items()}
+    average = None if config.train.average is None else WeightAverage(config.train.average, model)
+    return TrainState(model, build_optimizer(config.train.optimizer, model), lanes, config.train.seed, average)
 
 
 def _former_plan(checkpoint: Checkpoint | None) -> dict[str, Any] | None:
@@ -150,7 +153,7 @@ def sampler_for(config: Config, corpus: TokenCorpus, interrupt: Interrupt) -> Ca
         vocabulary.encode(options.seed)
 
     def text(state: TrainState) -> str:
-        network = StepNetwork(config.model, model_arrays(state.model))
+        network = StepNetwork(config.model, model_arrays(state.shown))
         pieces = continuation(network, vocabulary, options, 0, "error", interrupt.check)
         return (options.seed or "") + "".join(pieces)
 

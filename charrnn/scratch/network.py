@@ -40,7 +40,7 @@ class StepNetwork:
 
     def __init__(self, config: schema.Network, arrays: Arrays) -> None:
         self._layers = [_layer(config.core, arrays, f"layers.{i}.") for i in range(config.core.layers)]
-        self._cells = isinstance(config.core, schema.LstmCore)
+        self._initial = _initial_states(config.core, arrays)
         first = self._layers[0]
         self._table_VG = _input_rows(config, arrays) @ first.input_DG + first.input_bias_G
         self._dense = [_linear(arrays, f"head.dense.{i}.") for i in range(len(config.head.hidden))]
@@ -48,13 +48,8 @@ class StepNetwork:
         self._output = (np.ascontiguousarray(output_VH.T), arrays["head.output.bias"])
 
     def initial_state(self, batch: int) -> cells.State:
-        """Zeros for every layer, named `<layer>.<name>` as in the checkpoint."""
-        names = ("h", "c") if self._cells else ("h",)
-        return {
-            f"{i}.{name}": np.zeros((batch, layer.hidden_HG.shape[0]), layer.hidden_HG.dtype)
-            for i, layer in enumerate(self._layers)
-            for name in names
-        }
+        """What every layer begins with, named `<layer>.<name>` as in the checkpoint."""
+        return {name: np.tile(start_H, (batch, 1)) for name, start_H in self._initial.items()}
 
     def step(self, ids_B: np.ndarray, state: cells.State) -> tuple[np.ndarray, cells.State]:
         """Read one symbol per row; returns the scores of the next one and the state after."""
@@ -81,6 +76,18 @@ def _input_rows(config: schema.Network, arrays: Arrays) -> np.ndarray:
         return table_VD
     scale_D = arrays["input.norm.weight"] / np.sqrt(arrays["input.norm.running_var"] + schema.BATCHNORM_EPS)
     return (table_VD - arrays["input.norm.running_mean"]) * scale_D + arrays["input.norm.bias"]
+
+
+def _initial_states(config: schema.Core, arrays: Arrays) -> cells.State:
+    names = ("h", "c") if isinstance(config, schema.LstmCore) else ("h",)
+    dtype = arrays["layers.0.weight_hh"].dtype
+    return {
+        f"{i}.{name}": arrays[f"layers.{i}.initial_{name}"]
+        if config.initial_state == "trained"
+        else np.zeros(config.hidden, dtype)
+        for i in range(config.layers)
+        for name in names
+    }
 
 
 def _layer(config: schema.Core, arrays: Arrays, prefix: str) -> _Layer:

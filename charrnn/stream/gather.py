@@ -1,8 +1,8 @@
 """Fill a batch from a row plan.
 
-Inputs are the split shifted by one, with `<start>` in front of its first token, across lane joints too.
+Inputs are the split shifted by one, across lane joints too, with `<start>` in front of the first token of a document.
 
-Shapes: B rows (lanes), T steps.
+Shapes: B rows (lanes), T columns.
 """
 
 from __future__ import annotations
@@ -11,26 +11,29 @@ import numpy as np
 import torch
 
 from charrnn.contracts import Batch
-from charrnn.stream.lanes import LanePlan, RowPlan
+from charrnn.stream.lanes import LanePlan, RowPlan, is_start
 from charrnn.text.vocabulary import Vocabulary
 
 
-def gather(tokens: np.ndarray, plan: RowPlan, device: torch.device) -> Batch:
+def gather(tokens: np.ndarray, plan: RowPlan, documents: np.ndarray, device: torch.device) -> Batch:
     """Read a plan's rows from the tokens of a split.
 
     Args:
         tokens: the split, one-dimensional, of any unsigned integer type; it may be memory-mapped.
         plan: what each row reads.
+        documents: where documents begin, ascending from 0.
         device: where the batch goes.
     """
-    # One read of T+1 tokens per row serves inputs and targets.
-    index_BS = plan.start_B[:, None] + np.arange(-1, plan.chunk)
-    block_BS = tokens[np.clip(index_BS, 0, len(tokens) - 1)].astype(np.int64)
-    block_BS[index_BS < 0] = Vocabulary.START
-    mask_BT = np.arange(plan.chunk) < plan.length_B[:, None]
-    x_BT, y_BT = (np.where(mask_BT, part, Vocabulary.START) for part in (block_BS[:, :-1], block_BS[:, 1:]))
-    arrays = (x_BT, y_BT, mask_BT, plan.reset_B)
-    return Batch(*(torch.from_numpy(array).to(device) for array in arrays))
+    position_BT = (plan.start_B[:, None] + np.arange(plan.width)) % len(tokens)
+    mask_BT = np.arange(plan.width) < plan.length_B[:, None]
+    x_BT = np.where(mask_BT & ~is_start(documents, position_BT), tokens[position_BT - 1], Vocabulary.START).astype(
+        np.int64
+    )
+    y_BT = np.where(mask_BT, tokens[position_BT], Vocabulary.START).astype(np.int64)
+    counts_BT = mask_BT & (np.arange(plan.width) >= plan.past)
+    x, y, mask, counts = (torch.from_numpy(array).to(device) for array in (x_BT, y_BT, mask_BT, counts_BT))
+    resets = {column: torch.from_numpy(rows_B).to(device) for column, rows_B in plan.resets.items()}
+    return Batch(x, y, mask, counts, resets, plan.keep, plan.rate)
 
 
 class LaneStream:
@@ -57,4 +60,4 @@ class LaneStream:
 
     def batch(self, step: int, device: torch.device) -> Batch:
         """The batch of one step, counted from the beginning of training."""
-        return gather(self.tokens, self.plan.rows(step), device)
+        return gather(self.tokens, self.plan.rows(step), self.plan.documents, device)

@@ -1,19 +1,25 @@
-"""Contiguous lanes: the plan of every step as a pure function of (tokens, lanes, chunk, step).
+"""Contiguous lanes: the plan of every step as a pure function of (tokens, settings, seed, step).
 
 A split of N tokens is cut into B lanes, the first N mod B of them one token longer; lane b starts where lane b−1 ends.
-Chunk k+1 of a lane begins exactly where chunk k ended, every state is reset at the start of each epoch, and the short
-tails are masked, so every token is a target exactly once per epoch.
+Chunk k+1 of a lane begins exactly where chunk k ended, and the short tails are masked, so every token is a target
+exactly once per epoch. A row's state begins anew at the start of each epoch and of each document, and in front of a
+chunk where chance has it so; all three are properties of a place in the lane, so an update that reads older tokens
+again meets the same resets.
 
-Shapes: B rows (lanes).
+Shapes: B rows (lanes), T columns.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from charrnn.config.schema.stream import FixedLengths, Lengths
 from charrnn.errors import DataError
+from charrnn.stream.chance import uniforms
+from charrnn.stream.lengths import chunk_count, chunk_edges
 
 _AUTO_LANES = 32
 _AUTO_CHUNKS = 8
@@ -24,26 +30,44 @@ class RowPlan:
     """What each row reads in one step.
 
     Attributes:
-        start_B: the first target, as an index into the split.
-        length_B: how many targets, from 0 to `chunk`.
-        reset_B: whether the row's state begins anew.
-        chunk: the width of the batch.
+        start_B: the target of the first column, as an index into the split, which is read as a ring.
+        length_B: how many columns hold a target, from 0 to `width`.
+        width: T.
+        past: the first columns, so many, hold tokens that were targets of earlier updates.
+        keep: the state after so many columns is what the next step begins with.
+        resets: for each column in front of which some row's state begins anew: which rows.
+        rate: what the learning rate of this step is multiplied by.
     """
 
     start_B: np.ndarray
     length_B: np.ndarray
-    reset_B: np.ndarray
-    chunk: int
+    width: int
+    past: int
+    keep: int
+    resets: Mapping[int, np.ndarray]
+    rate: float
 
     def rank(self, rank: int, world: int) -> RowPlan:
         """The rows of one process out of `world`; joined in order, the ranks' rows are all rows."""
         cut = np.array_split(np.arange(len(self.start_B)), world)[rank]
-        return RowPlan(self.start_B[cut], self.length_B[cut], self.reset_B[cut], self.chunk)
+        resets = {column: rows_B[cut] for column, rows_B in self.resets.items()}
+        return RowPlan(self.start_B[cut], self.length_B[cut], self.width, self.past, self.keep, resets, self.rate)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LanePlan:
-    """How a split of `tokens` is read by `lanes` rows, `chunk` tokens at a time.
+    """How a split is read.
+
+    Args:
+        tokens: N.
+        lanes: B.
+        chunk: k1, the new tokens of a row per step.
+        reach: k2, the tokens of a row that a step reads; None for k1.
+        lengths: whether all chunks are equally long.
+        shifted: whether each epoch begins at another place of the split.
+        reset_chance: how often a row begins anew in front of a chunk.
+        documents: where documents begin, ascending from 0.
+        seed: what all chance is derived from.
 
     Raises:
         DataError: there are fewer tokens than lanes.
@@ -52,6 +76,12 @@ class LanePlan:
     tokens: int
     lanes: int
     chunk: int
+    reach: int | None = None
+    lengths: Lengths = field(default_factory=FixedLengths)
+    shifted: bool = False
+    reset_chance: float = 0.0
+    documents: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
+    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.tokens < self.lanes:
@@ -62,7 +92,7 @@ class LanePlan:
 
     @property
     def starts_B(self) -> np.ndarray:
-        """Where each lane begins."""
+        """Where each lane begins, in an epoch that is not shifted."""
         return np.concatenate([[0], np.cumsum(self.lengths_B)[:-1]])
 
     @property
@@ -74,15 +104,48 @@ class LanePlan:
     @property
     def steps_per_epoch(self) -> int:
         """Chunks of the longest lane."""
-        longest = -(-self.tokens // self.lanes)
-        return -(-longest // self.chunk)
+        return chunk_count(self.lengths, self.chunk, self._longest, self.seed)
+
+    def shift(self, epoch: int) -> int:
+        """Where in the split an epoch begins."""
+        return int(uniforms(1, self.seed, "offset", epoch)[0] * self.tokens) if self.shifted else 0
 
     def rows(self, step: int) -> RowPlan:
         """The plan of one step, counted from the beginning of training."""
-        k = step % self.steps_per_epoch
-        done = k * self.chunk
-        lengths_B = np.clip(self.lengths_B - done, 0, self.chunk)
-        return RowPlan(self.starts_B + done, lengths_B, np.full(self.lanes, k == 0), self.chunk)
+        epoch, k = divmod(step, self.steps_per_epoch)
+        edges = chunk_edges(self.lengths, self.chunk, self._longest, self.seed, epoch)
+        older = 0 if self.reach is None else self.reach - self.chunk
+        first, after = max(0, edges[k] - older), max(0, edges[k + 1] - older)
+        width = int(edges[k + 1] - first)
+        start_B = (self.shift(epoch) + self.starts_B + first) % self.tokens
+        length_B = np.clip(self.lengths_B - first, 0, width)
+        reset_BT = self._documents_begin(start_B, width)
+        for j in np.flatnonzero((edges[:-1] >= first) & (edges[:-1] <= edges[k])).tolist():
+            reset_BT[:, edges[j] - first] |= self._begun_anew(epoch, j)
+        reset_BT &= np.arange(width) < length_B[:, None]
+        resets = {int(column): reset_BT[:, column] for column in np.flatnonzero(reset_BT.any(0))}
+        rate = 1.0 if isinstance(self.lengths, FixedLengths) else float(edges[k + 1] - edges[k]) / self.chunk
+        return RowPlan(start_B, length_B, width, int(edges[k] - first), int(after - first), resets, rate)
+
+    @property
+    def _longest(self) -> int:
+        return -(-self.tokens // self.lanes)
+
+    def _documents_begin(self, start_B: np.ndarray, width: int) -> np.ndarray:
+        """Which rows and columns hold the first token of a document."""
+        return is_start(self.documents, (start_B[:, None] + np.arange(width)) % self.tokens)
+
+    def _begun_anew(self, epoch: int, k: int) -> np.ndarray:
+        """Which rows begin anew in front of chunk k of an epoch."""
+        if k == 0 or self.reset_chance == 0.0:
+            return np.full(self.lanes, k == 0)
+        return uniforms(self.lanes, self.seed, "reset", epoch, k) < self.reset_chance
+
+
+def is_start(documents: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Which of the positions are in `documents`, ascending from 0."""
+    begins: np.ndarray = documents[np.searchsorted(documents, positions, side="right") - 1] == positions
+    return begins
 
 
 def auto_lanes(tokens: int, chunk: int) -> int:

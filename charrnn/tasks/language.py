@@ -1,6 +1,6 @@
 """The language model: predict the next symbol.
 
-Shapes: B rows (lanes), T steps, V vocabulary.
+Shapes: B rows (lanes), T columns, H hidden units, V vocabulary.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from charrnn.config.schema import Config
 from charrnn.contracts import Batch, Loss
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.models.build import build_model
 from charrnn.models.core import Draws, State
+from charrnn.models.feedback import mixed_inputs, share_of_draws
 from charrnn.stream.gather import LaneStream
 from charrnn.stream.lanes import LanePlan, auto_lanes
 
@@ -41,12 +42,22 @@ class LanguageTask:
         tokens = self.corpus.split(split).tokens
         if len(tokens) == 0:
             return None
-        if split == "train":
-            wanted, chunk = self.config.stream.lanes, self.config.stream.chunk
-            lanes = auto_lanes(len(tokens), chunk) if wanted == "auto" else wanted
-        else:
+        if split != "train":
             lanes, chunk = min(self.config.evaluate.lanes, len(tokens)), self.config.evaluate.chunk
-        return LaneStream(tokens, LanePlan(len(tokens), lanes, chunk))
+            return LaneStream(tokens, LanePlan(len(tokens), lanes, chunk))
+        settings = self.config.stream
+        lanes = auto_lanes(len(tokens), settings.chunk) if settings.lanes == "auto" else settings.lanes
+        plan = LanePlan(
+            len(tokens),
+            lanes,
+            settings.chunk,
+            settings.reach,
+            settings.lengths,
+            settings.offset == "random",
+            settings.reset_chance,
+            seed=self.config.train.seed,
+        )
+        return LaneStream(tokens, plan)
 
     def model(self) -> nn.Module:
         """A model with fresh weights, on the CPU."""
@@ -60,10 +71,56 @@ class LanguageTask:
 
     def loss(self, model: nn.Module, batch: Batch, state: State, draws: Draws | None = None) -> Loss:
         """Cross-entropy of every target that counts, in nats; targets stay symbols, never one-hot."""
-        logits_BTV, after = model(batch.x_BT, state, batch.mask_BT, draws)
+        x_BT = batch.x_BT if draws is None else self._inputs(model, batch, state, draws)
+        hidden_BTH, after = model.hidden(x_BT, state, batch.mask_BT, draws, batch.resets, batch.keep)
+        fed_BTH = model.head.fed(hidden_BTH, draws)
+        logits_BTV = model.head(fed_BTH, draws)
         nats_N = F.cross_entropy(logits_BTV.flatten(0, 1), batch.y_BT.flatten(), reduction="none")
-        nats_BT = nats_N.view(batch.y_BT.shape) * batch.mask_BT
-        return Loss(nats_BT, batch.mask_BT.sum(), {}, after)
+        nats_BT = nats_N.view(batch.y_BT.shape) * batch.counts_BT
+        parts = {} if draws is None else self._parts(batch, hidden_BTH, fed_BTH, logits_BTV, nats_BT)
+        return Loss(nats_BT, batch.counts_BT.sum(), parts, after)
+
+    def _inputs(self, model: nn.Module, batch: Batch, state: State, draws: Draws) -> Tensor:
+        """The inputs of a training step, some of them drawn where scheduled sampling has it so."""
+        settings = self.config.train.scheduled_sampling
+        share = 0.0 if settings is None else share_of_draws(settings, draws.step)
+        if settings is None or share == 0.0:
+            return batch.x_BT
+
+        def scores(x_BT: Tensor) -> Tensor:
+            model.eval()  # no dropout, and BatchNorm's running statistics stay as they are
+            try:
+                with torch.no_grad():
+                    hidden_BTH, _ = model.hidden(x_BT, state, batch.mask_BT, None, batch.resets, batch.keep)
+                    return model.head(hidden_BTH, None)
+            finally:
+                model.train()
+
+        fixed_BT = ~batch.mask_BT
+        fixed_BT[:, 0] = True
+        for column, rows_B in batch.resets.items():
+            fixed_BT[:, column] |= rows_B
+        return mixed_inputs(scores, batch.x_BT, fixed_BT, share, settings.passes, draws)
+
+    def _parts(
+        self, batch: Batch, hidden_BTH: Tensor, fed_BTH: Tensor, logits_BTV: Tensor, nats_BT: Tensor
+    ) -> dict[str, Tensor]:
+        """What the config adds to the training loss, summed over the targets that count."""
+        settings, counts_BT = self.config.train.regularization, batch.counts_BT
+        parts = {}
+        if settings.label_smoothing:
+            spread_BT = -logits_BTV.log_softmax(-1).mean(-1) * counts_BT
+            parts["label_smoothing"] = settings.label_smoothing * (spread_BT - nats_BT).sum()
+        if settings.activation:
+            parts["activation"] = settings.activation * (fed_BTH.square().mean(-1) * counts_BT).sum()
+        if settings.temporal:
+            joined_BT = counts_BT[:, 1:].clone()
+            for column, rows_B in batch.resets.items():
+                if column:
+                    joined_BT[:, column - 1] &= ~rows_B
+            change_BT = (hidden_BTH[:, 1:] - hidden_BTH[:, :-1]).square().mean(-1)
+            parts["temporal"] = settings.temporal * (change_BT * joined_BT).sum()
+        return parts
 
     def metrics(self, nats: float, split: str) -> dict[str, float]:
         """Bits per character and per UTF-8 byte of the text, and perplexity per token."""

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -14,11 +15,12 @@ from charrnn.config.schema import Evaluate, Train
 from charrnn.contracts import Stream, Task
 from charrnn.errors import DivergedError, Interrupted
 from charrnn.train.evaluate import evaluate
+from charrnn.train.guard import autopsy, diverged
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.optim import set_rate
 from charrnn.train.schedule import rate_factor, should_stop
 from charrnn.train.state import Tally, TrainState
-from charrnn.train.step import update
+from charrnn.train.step import StepResult, update
 
 
 class Saver(Protocol):
@@ -29,6 +31,12 @@ class Saver(Protocol):
 
     def save(self, state: TrainState) -> None:
         """Write a checkpoint, move `last` and `best`, and only then remove what is too old."""
+
+    def roll_back(self, state: TrainState) -> bool:
+        """Let `state` and the records be those of the last good checkpoint; False where there is none."""
+
+    def dump(self, report: dict[str, Any]) -> Path:
+        """Write down what a diverged run came to; returns the file."""
 
 
 class Log(Protocol):
@@ -73,13 +81,14 @@ class Training:
     def __post_init__(self) -> None:
         self.steps = total_steps(self.settings, self.stream.steps_per_epoch)
         self._since = self.clock()
+        self._rate = 0.0
 
     def run(self) -> None:
         """Train to the end, or until a signal asks to stop; either way the last state is saved.
 
         Raises:
             Interrupted: a signal asked to stop; the state has been saved.
-            DivergedError: the loss is not finite; the last good checkpoint stands.
+            DivergedError: the loss stays not finite; the last good checkpoint stands.
         """
         self.state.model.train()
         try:
@@ -100,15 +109,28 @@ class Training:
         state = self.state
         if state.step % self.stream.steps_per_epoch == 0:
             state.epoch = Tally()
-        set_rate(state.optimizer, self._rate())
         batch = self.stream.batch(state.step, self.device)
+        self._rate = self._scheduled_rate()
+        set_rate(state.optimizer, self._rate * batch.rate)
         result = update(self.task, state, batch, self.settings.clip_norm)
         for tally in (state.interval, state.epoch):
-            tally.add(result.nats, result.count, result.grad_norm)
+            result.add_to(tally)
+        if state.skipped >= self.settings.guard.skips:
+            self._recover(result)
 
-    def _rate(self) -> float:
+    def _scheduled_rate(self) -> float:
         schedule, state = self.settings.schedule, self.state
-        return self.settings.optimizer.lr * rate_factor(schedule, state.step, self.steps, state.history)
+        factor = rate_factor(schedule, state.step, self.steps, state.history)
+        return self.settings.optimizer.lr * factor * state.rate_scale
+
+    def _recover(self, result: StepResult) -> None:
+        """Go back to the last good checkpoint with half the rate, once."""
+        state, step = self.state, self.state.step
+        if state.rate_scale == 1.0 and self.saver.roll_back(state):
+            state.rate_scale = 0.5
+            self.logger.log(self._record("guard") | {"skipped": self.settings.guard.skips, "rolled_back_from": step})
+            return
+        raise diverged(self.saver.dump(autopsy(state, result, self._rate)), state, result)
 
     def _ending(self) -> str | None:
         if self.state.step >= self.steps:
@@ -119,13 +141,14 @@ class Training:
 
     def _log_when_due(self) -> None:
         state = self.state
-        if state.step % self.settings.log_every and state.step != self.steps:
-            return
         tally, now = state.interval, self.clock()
-        rate = state.optimizer.param_groups[0]["lr"]
+        due = state.step % self.settings.log_every == 0 or state.step == self.steps
+        if not due or not (tally.steps or tally.skipped):  # just after going back there is nothing to tell
+            return
         speed = tally.count / max(now - self._since, 1e-9)
-        figures = self.task.metrics(tally.mean, "train") | self.task.speed(speed, "train")
-        self.logger.log(self._record("train") | figures | {"lr": rate, "grad_norm": tally.mean_grad_norm})
+        figures = self.task.metrics(tally.mean, "train") if tally.count else {}
+        figures |= self.task.speed(speed, "train")
+        self.logger.log(self._record("train") | figures | {"lr": self._rate} | tally.means())
         state.interval, self._since = Tally(), now
 
     def _validate_when_due(self) -> None:
@@ -135,7 +158,7 @@ class Training:
         if not due or (state.history and state.history[-1]["step"] == state.step):
             return
         began = self.clock()
-        result = evaluate(self.task, state.model, "valid", self.device, self.interrupt.check)
+        result = evaluate(self.task, state.shown, "valid", self.device, self.interrupt.check)
         if result is not None:
             if not math.isfinite(result.nats):
                 raise DivergedError(

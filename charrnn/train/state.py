@@ -16,35 +16,43 @@ from torch import Tensor, nn
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.errors import CheckpointError
 from charrnn.models.core import State
+from charrnn.train.average import WeightAverage
 
 Arrays = dict[str, np.ndarray]
 
 
 @dataclass
 class Tally:
-    """Sums since some moment, for a mean: kept in the checkpoint so that a resumed run reports the same means."""
+    """Sums since some moment, for means: kept in the checkpoint so that a resumed run reports the same means.
+
+    Attributes:
+        nats: of all targets.
+        count: those targets.
+        grad_norms: sum of the gradients' norms before clipping.
+        state_norms: sum of the norms of the state that was carried on.
+        steps: updates done.
+        skipped: updates that the guard refused; they count for nothing else.
+        parts: sums of what training added to its loss, by name.
+    """
 
     nats: float = 0.0
     count: int = 0
     grad_norms: float = 0.0
+    state_norms: float = 0.0
     steps: int = 0
-
-    def add(self, nats: float, count: int, grad_norm: float) -> None:
-        """Count one step in."""
-        self.nats += nats
-        self.count += count
-        self.grad_norms += grad_norm
-        self.steps += 1
+    skipped: int = 0
+    parts: dict[str, float] = field(default_factory=dict)
 
     @property
     def mean(self) -> float:
         """Nats per token."""
         return self.nats / max(self.count, 1)
 
-    @property
-    def mean_grad_norm(self) -> float:
-        """The gradient's norm before clipping."""
-        return self.grad_norms / max(self.steps, 1)
+    def means(self) -> dict[str, float]:
+        """Figures for a record, the loss not among them."""
+        steps = max(self.steps, 1)
+        norms = {"grad_norm": self.grad_norms / steps, "state_norm": self.state_norms / steps}
+        return norms | {"skipped": self.skipped} | {k: v / max(self.count, 1) for k, v in self.parts.items()}
 
 
 @dataclass
@@ -55,7 +63,10 @@ class TrainState:
         model: weights and running statistics.
         optimizer: its moving averages.
         lanes: the state of every lane, in the order of the lanes.
-        step: updates done.
+        average: the average of the weights, where the config asks for one.
+        step: updates done, those that were skipped among them.
+        skipped: updates skipped in a row, up to now.
+        rate_scale: what the guard multiplies the learning rate by: 1, or 1/2 after it went back to a checkpoint.
         seed: what all random numbers are derived from.
         history: `step` and figures (`nats` among them) of each validation; schedules and early stopping are functions
             of it.
@@ -68,7 +79,10 @@ class TrainState:
     optimizer: torch.optim.Optimizer
     lanes: State
     seed: int
+    average: WeightAverage | None = None
     step: int = 0
+    skipped: int = 0
+    rate_scale: float = 1.0
     history: list[dict[str, float]] = field(default_factory=list)
     interval: Tally = field(default_factory=Tally)
     epoch: Tally = field(default_factory=Tally)
@@ -79,10 +93,16 @@ class TrainState:
         """The validation with the lowest loss, the first of equals; None before the first."""
         return best_of(self.history)
 
+    @property
+    def shown(self) -> nn.Module:
+        """The model that is evaluated, sampled from and kept: the average where there is one."""
+        return self.model if self.average is None or self.average.count == 0 else self.average.model
+
     def groups(self) -> dict[str, Arrays]:
-        """All tensors, as arrays on the CPU."""
-        return {
-            "model": model_arrays(self.model),
+        """All tensors, as arrays on the CPU; `weights` are what training goes on with where `model` is an average."""
+        own = {} if self.shown is self.model else {"weights": model_arrays(self.model)}
+        return own | {
+            "model": model_arrays(self.shown),
             "optimizer": {
                 f"{name}/{key}": _array(value) for name, slots in self._slots().items() for key, value in slots.items()
             },
@@ -93,6 +113,9 @@ class TrainState:
         """All that is not a tensor."""
         return {
             "step": self.step,
+            "skipped": self.skipped,
+            "rate_scale": self.rate_scale,
+            "averaged": 0 if self.average is None else self.average.count,
             "seed": self.seed,
             "history": self.history,
             "interval": vars(self.interval),
@@ -109,7 +132,11 @@ class TrainState:
         Raises:
             CheckpointError: the checkpoint is damaged, or of another model.
         """
-        load_model(self.model, checkpoint)
+        document = checkpoint.document("train")
+        load_model(self.model, checkpoint, "weights" if document["averaged"] else "model")
+        if self.average is not None:
+            load_model(self.average.model, checkpoint, "model")
+            self.average.count = document["averaged"]
         slots: dict[str, dict[str, Tensor]] = {}
         for path, array in checkpoint.tensors("optimizer").items():
             name, _, key = path.rpartition("/")
@@ -121,10 +148,11 @@ class TrainState:
         self.optimizer.load_state_dict(packed)
         lanes = checkpoint.tensors("lanes")
         self.lanes = {name: torch.from_numpy(array.copy()).to(device) for name, array in lanes.items()}
-        self._restore_document(checkpoint.document("train"))
+        self._restore_document(document)
 
     def _restore_document(self, document: Mapping[str, Any]) -> None:
         self.step, self.seed = document["step"], document["seed"]
+        self.skipped, self.rate_scale = document["skipped"], document["rate_scale"]
         self.history, self.ended = document["history"], document["ended"]
         self.interval, self.epoch = Tally(**document["interval"]), Tally(**document["epoch"])
 
@@ -146,19 +174,23 @@ def model_arrays(model: nn.Module) -> Arrays:
     return {name: _array(tensor) for name, tensor in _tensors(model).items()}
 
 
-def _tensors(model: nn.Module) -> dict[str, Tensor]:
+def running_statistics(model: nn.Module) -> dict[str, Tensor]:
+    """The tensors of a model that a forward pass moves in training, and that belong to it."""
     kept = model.state_dict().keys()
-    buffers = {name: buffer for name, buffer in model.named_buffers() if name in kept}
-    return dict(model.named_parameters()) | buffers
+    return {name: buffer for name, buffer in model.named_buffers() if name in kept}
 
 
-def load_model(model: nn.Module, checkpoint: Checkpoint) -> None:
-    """Put a checkpoint's tensors into `model`.
+def _tensors(model: nn.Module) -> dict[str, Tensor]:
+    return dict(model.named_parameters()) | running_statistics(model)
+
+
+def load_model(model: nn.Module, checkpoint: Checkpoint, group: str = "model") -> None:
+    """Put a checkpoint's tensors of one group into `model`.
 
     Raises:
         CheckpointError: names or shapes differ.
     """
-    arrays = checkpoint.tensors("model")
+    arrays = checkpoint.tensors(group)
     targets = _tensors(model)
     ours = {name: tuple(tensor.shape) for name, tensor in targets.items()}
     theirs = {name: array.shape for name, array in arrays.items()}

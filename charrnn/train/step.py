@@ -1,4 +1,4 @@
-"""One update: reset what begins anew, forward, backward, clip, step, carry the state on.
+"""One update: forward, backward, clip, look, and only then step and carry the state on.
 
 Shapes: B rows (lanes).
 """
@@ -6,57 +6,84 @@ Shapes: B rows (lanes).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from charrnn.contracts import Batch, Task
-from charrnn.errors import DivergedError
+from charrnn.contracts import Batch, Loss, Task
 from charrnn.models.core import Draws, State
-from charrnn.train.state import TrainState
+from charrnn.train.state import Tally, TrainState, running_statistics
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one update saw: summed nats, targets counted, and the gradient's norm before clipping."""
+    """What one update saw.
+
+    Attributes:
+        nats: summed over the targets.
+        count: those targets.
+        parts: what training added to its loss, summed likewise.
+        grad_norm: the gradient's norm before clipping.
+        state_norm: the norm of the state that the batch leaves, as a root mean square over the rows.
+        skipped: whether one of these is not finite, so that nothing was changed.
+    """
 
     nats: float
     count: int
+    parts: Mapping[str, float]
     grad_norm: float
+    state_norm: float
+    skipped: bool
 
-
-def reset_rows(state: State, initial: State, reset_B: Tensor) -> State:
-    """The state with the rows of `reset_B` begun anew."""
-    return {
-        name: torch.where(reset_B.view(-1, *[1] * (tensor.ndim - 1)), initial[name], tensor)
-        for name, tensor in state.items()
-    }
+    def add_to(self, tally: Tally) -> None:
+        """Count this update in."""
+        if self.skipped:
+            tally.skipped += 1
+            return
+        tally.nats += self.nats
+        tally.count += self.count
+        tally.grad_norms += self.grad_norm
+        tally.state_norms += self.state_norm
+        tally.steps += 1
+        for name, value in self.parts.items():
+            tally.parts[name] = tally.parts.get(name, 0.0) + value
 
 
 def update(task: Task, state: TrainState, batch: Batch, clip_norm: float | None) -> StepResult:
-    """Do the update after `state.step` and count it; truncated back-propagation reaches back one chunk.
+    """Do the update after `state.step` and count it.
 
-    Raises:
-        DivergedError: the loss or the gradient is not finite; weights and lanes are as before the call (BatchNorm's
-            running statistics are not, so the state must not be saved).
+    Where the loss, the gradient or the state is not finite the update is skipped: weights, running statistics, the
+    optimizer and the lanes' state stay as they were in front of it, and only the counts of steps go on.
     """
-    model, optimizer, rows = state.model, state.optimizer, len(batch.reset_B)
-    begun = reset_rows(state.lanes, task.initial_state(model, rows), batch.reset_B)
-    loss = task.loss(model, batch, begun, Draws(state.seed, state.step, rows))
+    model, optimizer = state.model, state.optimizer
+    before = {name: tensor.clone() for name, tensor in running_statistics(model).items()}
+    loss = task.loss(model, batch, state.lanes, Draws(state.seed, state.step, batch.rows))
     optimizer.zero_grad(set_to_none=True)
     loss.objective.backward()
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf if clip_norm is None else clip_norm)
-    # One look at the device for all three.
-    nats, count, grad_norm = torch.stack([t.detach().double() for t in (loss.sum, loss.count, norm)]).tolist()
-    result = StepResult(nats, int(count), grad_norm)
-    if not (math.isfinite(result.nats) and math.isfinite(result.grad_norm)):
-        raise DivergedError(
-            f"the loss or its gradient is not finite at step {state.step + 1}",
-            why=f"loss {result.nats / max(result.count, 1)} nats per token, gradient norm {result.grad_norm}",
-            hint="lower train.optimizer.lr or train.clip_norm, then train again with --resume from the last checkpoint",
-        )
-    optimizer.step()
-    state.lanes = {name: tensor.detach() for name, tensor in loss.state.items()}
+    lanes = {name: tensor.detach() for name, tensor in loss.state.items()}
+    result = _look(loss, norm, lanes)
+    if result.skipped:
+        with torch.no_grad():
+            for name, tensor in running_statistics(model).items():
+                tensor.copy_(before[name])
+    else:
+        optimizer.step()
+        state.lanes = lanes
+        if state.average is not None:
+            state.average.update(model, state.history)
+    state.skipped = state.skipped + 1 if result.skipped else 0
     state.step += 1
     return result
+
+
+def _look(loss: Loss, grad_norm: Tensor, lanes: State) -> StepResult:
+    """Bring the figures of an update to the host, all at one look at the device."""
+    squares = [tensor.double().square().sum() for tensor in lanes.values()]
+    state_norm = (torch.stack(squares).sum() / len(next(iter(lanes.values())))).sqrt()
+    figures = [loss.sum, loss.count, grad_norm, state_norm, *loss.parts.values()]
+    nats, count, grad, carried, *parts = torch.stack([figure.detach().double() for figure in figures]).tolist()
+    finite = all(map(math.isfinite, (nats, grad, carried, *parts)))
+    return StepResult(nats, int(count), dict(zip(loss.parts, parts, strict=True)), grad, carried, not finite)

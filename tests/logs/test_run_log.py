@@ -108,3 +108,39 @@ def test_the_view_ends_with_the_log_so_that_results_can_be_printed(tmp_path):
     log.close()
     assert stream.getvalue().rindex("\x1b[?25h") > stream.getvalue().rindex("\x1b[?25l"), "the cursor is back"
     assert "step 5/10" in stream.getvalue()
+
+
+def test_a_run_that_goes_back_in_its_own_process_drops_what_came_after(tmp_path):
+    log, stream = open_log(tmp_path)
+    log.log(train(5))
+    log.sample(5, "kept")
+    positions = log.sync()
+    log.log(train(10))
+    log.sample(10, "dropped")
+    log.rewind(positions, 5)
+    log.log({"step": 5, "epoch": 0.5, "split": "guard", "skipped": 3, "rolled_back_from": 12})
+    log.log(train(10, 1.5))
+    log.close()
+    assert [(r["step"], r["split"], r.get("nats")) for r in read_records(tmp_path / "metrics.jsonl")] == [
+        (5, "train", 2.0),
+        (5, "guard", None),
+        (10, "train", 1.5),
+    ]
+    assert [r["text"] for r in read_records(tmp_path / "samples.jsonl")] == ["kept"]
+    assert "3 updates in a row, up to step 12, were not finite: going on from step 5 with half the rate" in (
+        stream.getvalue()
+    )
+
+
+def test_skipped_updates_are_said_and_need_no_loss(tmp_path):
+    log, stream = open_log(tmp_path)
+    log.log({"step": 7, "epoch": 0.7, "split": "train", "skipped": 2})
+    log.log(train(9) | {"skipped": 1})
+    log.log(train(11) | {"skipped": 0})
+    log.close()
+    lines = stream.getvalue().splitlines()
+    assert lines == [
+        "step 7  epoch 0.70  skipped (not finite): 2",
+        "step 9  epoch 0.90  2.000 nats  3.000 bits/char  skipped (not finite): 1",
+        "step 11  epoch 1.10  2.000 nats  3.000 bits/char",
+    ]

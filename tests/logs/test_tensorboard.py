@@ -116,3 +116,14 @@ def test_it_is_loaded_only_when_it_writes_and_never_with_torch(tmp_path):
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_run_that_goes_back_purges_its_own_events(tmp_path):
+    log = RunLog(tmp_path, Console(quiet=True), {}, 0, True)
+    log.log({"step": 5, "epoch": 0.5, "split": "train", "nats": 2.0})
+    positions = log.sync()
+    log.log({"step": 10, "epoch": 1.0, "split": "train", "nats": 9.0})
+    log.rewind(positions, 5)
+    log.log({"step": 10, "epoch": 1.0, "split": "train", "nats": 1.5})
+    log.close()
+    assert scalars(tmp_path / "tensorboard")["train/nats"] == [(5, 2.0), (10, 1.5)]

@@ -6,35 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lab import Lab, Stopper
+from lab import Lab, Stopper, same_run
 
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.schema.schedule import CosineSchedule
 from charrnn.errors import CheckpointError, ConfigError, DataError, Interrupted, UsageError
 from charrnn.train.schedule import rate_factor
-
-
-def same_checkpoint(a: Path, b: Path) -> None:
-    one, two = Checkpoint.open(a), Checkpoint.open(b)
-    assert one.step == two.step
-    for group in ("model", "optimizer", "lanes"):
-        left, right = one.tensors(group), two.tensors(group)
-        assert list(left) == list(right)
-        for name in left:
-            assert left[name].dtype == right[name].dtype
-            np.testing.assert_array_equal(left[name], right[name], err_msg=f"{group} {name}")
-    for document in ("train", "config", "vocabulary"):
-        assert one.document(document) == two.document(document)
-
-
-def same_run(lab: Lab, a: str, b: str) -> None:
-    for file in ("metrics.jsonl", "samples.jsonl"):
-        assert lab.records(a, file) == lab.records(b, file)
-    for pointer in ("best", "last"):
-        assert (lab.path / a / pointer).read_text() == (lab.path / b / pointer).read_text()
-    last = checkpoints(lab.path / a / "checkpoints")[-1]
-    same_checkpoint(last, lab.path / b / "checkpoints" / last.name)
 
 
 @pytest.mark.parametrize("hard", [False, True], ids=["sigterm", "sigkill"])
@@ -46,6 +24,36 @@ def test_stopped_and_resumed_is_never_stopped(lab: Lab, stops: list[int], hard: 
         lab.stopped("broken", after, hard, "resume" if i else "new")
     lab.train("broken", "resume")
     same_run(lab, "unbroken", "broken")
+
+
+CRAFT = [
+    "stream={lanes: 4, chunk: 10, reach: 17, offset: random, reset_chance: 0.1, lengths: {kind: random, spread: 3}}",
+    "model.core.initial_state=trained",
+    "train.regularization={activation: 0.5, temporal: 0.5, label_smoothing: 0.1}",
+    "train.scheduled_sampling={kind: linear, to: 0.5, over: 30}",
+]
+
+
+@pytest.mark.parametrize("hard", [False, True], ids=["sigterm", "sigkill"])
+@pytest.mark.parametrize(
+    ("average", "lr"),
+    [("{kind: ema, decay: 0.9}", 2e-2), ("{kind: nt-asgd, patience: 1}", 0.3)],
+    ids=["ema", "nt-asgd"],
+)
+def test_all_the_craft_of_training_resumes_bit_for_bit(lab: Lab, average: str, lr: float, hard: bool) -> None:
+    """The larger rate lets validation stall, which is what NT-ASGD waits for."""
+    overrides = [*CRAFT, f"train.average={average}", f"train.optimizer.lr={lr}"]
+    lab.train("unbroken", "new", None, *overrides)
+    for i, after in enumerate([30, 55, 40]):
+        with pytest.raises((Interrupted, Stopper.Killed)):
+            lab.train("broken", "resume" if i else "new", Stopper(after, hard), *overrides)
+    lab.train("broken", "resume", None, *overrides)
+    same_run(lab, "unbroken", "broken")
+    last = Checkpoint.open(checkpoints(lab.path / "unbroken" / "checkpoints")[-1])
+    assert last.document("train")["averaged"] > 0
+    assert not np.array_equal(
+        last.tensors("model")["layers.0.weight_hh"], last.tensors("weights")["layers.0.weight_hh"]
+    )
 
 
 def test_stopped_again_and_again_wherever_it_is(lab: Lab) -> None:

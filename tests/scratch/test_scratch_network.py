@@ -25,6 +25,8 @@ CORES: dict[str, dict[str, Any]] = {
     "elman-identity": {"kind": "elman", "nonlinearity": "relu", "init": "identity"},
     "gru": {"kind": "gru"},
     "lstm": {"kind": "lstm"},
+    "gru-trained-start": {"kind": "gru", "initial_state": "trained"},
+    "lstm-trained-start": {"kind": "lstm", "initial_state": "trained"},
 }
 INPUTS: dict[str, dict[str, Any]] = {
     "embedding": {"size": H},
@@ -56,6 +58,8 @@ def pair(
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn(parameter.shape, generator=noise))
+        for dense in model.head.dense:
+            dense.bias.add_(0.5)  # so that its ReLUs are not all asleep
         if source == "batchnorm":
             model.input.norm.running_mean.copy_(torch.randn(H, generator=noise))
             model.input.norm.running_var.copy_(0.05 + 2.0 * torch.rand(H, generator=noise))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from charrnn.contracts import Batch, Loss
-from charrnn.models.core import Draws, State
+from charrnn.models.core import Draws, State, reset_rows
 from charrnn.stream.gather import gather
 from charrnn.stream.lanes import LanePlan
 from charrnn.train.evaluate import evaluate
@@ -45,7 +45,7 @@ class LaneSlice:
         return self.plan.steps_per_epoch
 
     def batch(self, step: int, device: torch.device) -> Batch:
-        return gather(self.tokens, self.plan.rows(step).rank(self.rank, self.world), device)
+        return gather(self.tokens, self.plan.rows(step).rank(self.rank, self.world), self.plan.documents, device)
 
 
 class Transparent:
@@ -66,6 +66,8 @@ class Transparent:
         return {"last": torch.zeros(rows, dtype=torch.int64), "count": torch.zeros(rows, dtype=torch.int64)}
 
     def loss(self, model: nn.Module, batch: Batch, state: State, draws: Draws | None = None) -> Loss:
+        if 0 in batch.resets:
+            state = reset_rows(state, self.initial_state(model, batch.rows), batch.resets[0])
         self.seen.append({name: tensor.tolist() for name, tensor in state.items()})
         lengths = batch.mask_BT.sum(1)
         for lane, row, length in zip(self.read, batch.y_BT.tolist(), lengths.tolist(), strict=True):
@@ -131,10 +133,7 @@ def test_the_states_of_all_ranks_joined_are_those_of_one_process(plan: LanePlan,
         model = task.model()
         state: State = task.initial_state(model, task.stream("train").rows)
         for step in range(steps):
-            batch = task.stream("train").batch(step, CPU)
-            reset = batch.reset_B
-            state = {name: torch.where(reset, 0, tensor) for name, tensor in state.items()}
-            state = task.loss(model, batch, state).state
+            state = task.loss(model, task.stream("train").batch(step, CPU), state).state
     for step in range(steps):
         for name in ("last", "count"):
             assert [value for task in ranks for value in task.seen[step][name]] == whole.seen[step][name]

@@ -37,6 +37,7 @@ IDENTITY = (
     "model",
     "train.seed",
     "train.optimizer.kind",
+    "train.average",
     "train.precision",
     "evaluate.lanes",
 )

@@ -74,6 +74,10 @@ class _Core(Section):
     """Dropout inside the recurrence: a number means weight-drop; `{kind: state, p: 0.2}` the variational
     form."""
 
+    initial_state: Literal["zeros", "trained"] = "zeros"
+    """What a state begins with; `trained` learns it, from zeros, wherever states begin anew in training: with lanes
+    that begin anew only once per epoch it learns little (see `stream.reset_chance` and `corpus.documents`)."""
+
     @property
     def recurrent(self) -> WeightDrop | StateDrop:
         """`recurrent_dropout` with a bare number spelled out."""

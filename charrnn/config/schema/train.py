@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from charrnn.config.schema.base import Count, Section
+from charrnn.config.schema.base import Count, Fraction, Section
 from charrnn.config.schema.optimizer import AdamW, Optimizer
 from charrnn.config.schema.schedule import CosineSchedule, Schedule
+
+NotNegative = Annotated[float, Field(ge=0.0)]
 
 
 class EarlyStop(Section):
@@ -34,6 +36,87 @@ class Save(Section):
     """How many checkpoints are kept besides the best."""
 
 
+class Guard(Section):
+    """What is done about a loss or a gradient that is not finite: the update is skipped, and the lanes keep the state
+    that they had in front of it."""
+
+    skips: Count = 5
+    """After so many skipped updates in a row the run goes back to its last good checkpoint with half the rate; when
+    that happens again, it ends."""
+
+
+class Regularization(Section):
+    """What training adds to its loss; figures never include it."""
+
+    activation: NotNegative = 0.0
+    """AR: times the mean square of what the head receives, after dropout (Merity, McCann, Socher 2017)."""
+
+    temporal: NotNegative = 0.0
+    """TAR: times the mean square of the change of the last layer's output from step to step (the same paper)."""
+
+    label_smoothing: Fraction = 0.0
+    """The share of each target that is spread over all symbols (Szegedy et al. 2016)."""
+
+
+class _Feedback(Section):
+    passes: Count = 1
+    """How often the model reads its chunk to draw symbols: 1 draws all from true inputs, as many as the chunk is long
+    is symbol by symbol (Duckworth et al. 2019)."""
+
+
+class LinearFeedback(_Feedback):
+    """The share of drawn inputs grows linearly."""
+
+    kind: Literal["linear"]
+
+    to: Annotated[float, Field(gt=0.0, le=1.0)] = 0.25
+    """The share in the end."""
+
+    over: Count = 2000
+    """Updates until then."""
+
+
+class ExponentialFeedback(_Feedback):
+    """The share of true inputs is k^step."""
+
+    kind: Literal["exponential"]
+
+    k: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.9999
+    """Close to 1: the closer, the slower."""
+
+
+class SigmoidFeedback(_Feedback):
+    """The share of true inputs is k / (k + e^(step / k))."""
+
+    kind: Literal["sigmoid"]
+
+    k: Annotated[float, Field(ge=1.0)] = 1000.0
+    """The larger, the later and the slower."""
+
+
+Feedback = Annotated[LinearFeedback | ExponentialFeedback | SigmoidFeedback, Field(discriminator="kind")]
+
+
+class EmaAverage(Section):
+    """An exponential moving average of the weights (Polyak averaging as in Tarvainen and Valpola 2017)."""
+
+    kind: Literal["ema"]
+
+    decay: Fraction = 0.999
+    """What the average keeps of itself at every update; less during the first, (1 + n) / (10 + n)."""
+
+
+class NtAsgdAverage(Section):
+    """The mean of all weights since validation stalled (NT-ASGD: Merity, Keskar, Socher 2017, algorithm 1)."""
+
+    kind: Literal["nt-asgd"]
+
+    patience: Count = 5
+    """Averaging begins when a validation is worse than the best of those that lie more than so many back."""
+
+
+Average = Annotated[EmaAverage | NtAsgdAverage, Field(discriminator="kind")]
+
 DEFAULT_STEPS = 5000
 
 
@@ -51,6 +134,17 @@ class Train(Section):
 
     clip_norm: Annotated[float, Field(gt=0.0)] | None = 1.0
     """The gradient's norm is clipped to this (Pascanu, Mikolov, Bengio 2013); `null` for no clipping."""
+
+    guard: Guard = Guard()
+
+    regularization: Regularization = Regularization()
+
+    scheduled_sampling: Feedback | None = None
+    """Replace some inputs by symbols that the model itself draws, more and more of them (Bengio et al. 2015); `null`
+    always shows the true text."""
+
+    average: Average | None = None
+    """Evaluate, sample and keep as the run's model an average of the weights; training goes on with its own."""
 
     early_stop: EarlyStop | None = EarlyStop()
     """`null` trains to the end whatever validation says."""
