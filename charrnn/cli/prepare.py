@@ -43,6 +43,7 @@ def prepare(
             "fresh": result.fresh,
             "vocabulary": corpus.vocabulary.size,
             "tokens": {name: part.end - part.start for name, part in manifest.splits.items()},
+            "documents": manifest.documents,
             "replaced": manifest.counts.replaced,
             "digest": corpus.digest,
         }

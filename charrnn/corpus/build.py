@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config.schema.corpus import Corpus
+from charrnn.corpus.documents import DocumentWriter, HashedFile
 from charrnn.corpus.manifest import (
+    DOCUMENTS,
     FORMAT,
     KIND,
     MANIFEST,
@@ -67,8 +69,8 @@ class Build:
         vocabulary = self._count()
         make_folder(folder.parent)
         with new_folder(folder) as beside:
-            tokens = self._encode(vocabulary, beside / TOKENS)
-            splits = self._measure(vocabulary, beside / TOKENS, tokens.bytes)
+            files = self._encode(vocabulary, beside)
+            splits = self._measure(vocabulary, beside / TOKENS, files[TOKENS].bytes)
             write_json(beside / VOCABULARY, vocabulary.to_json())
             words = digest.of_file(beside / VOCABULARY), (beside / VOCABULARY).stat().st_size
             manifest = Manifest.model_validate(
@@ -80,7 +82,7 @@ class Build:
                     "settings": self._settings,
                     "counts": self._counts(splits),
                     "dtype": vocabulary.dtype.name,
-                    "files": {TOKENS: tokens, VOCABULARY: FileRecord(sha256=words[0], bytes=words[1])},
+                    "files": files | {VOCABULARY: FileRecord(sha256=words[0], bytes=words[1])},
                     "splits": splits,
                 }
             )
@@ -97,20 +99,23 @@ class Build:
             raise DataError("there is nothing to learn: the text repeats one symbol", where=self._settings.source)
         return tally.vocabulary()
 
-    def _encode(self, vocabulary: Vocabulary, path: Path) -> FileRecord:
-        """The second pass: the tokens go to `path`, little-endian."""
+    def _encode(self, vocabulary: Vocabulary, folder: Path) -> dict[str, FileRecord]:
+        """The second pass: the tokens go to a file of `folder`, little-endian, and where documents begin to another."""
         stored = vocabulary.dtype.newbyteorder("<")
-        written, size = hashlib.sha256(), 0
-        with path.open("wb") as file:
-            for piece in self._pieces("encode"):
+        with ExitStack() as stack:
+            file, documents = HashedFile(stack.enter_context((folder / TOKENS).open("wb"))), None
+            if self._settings.documents is not None:
+                starts = HashedFile(stack.enter_context((folder / DOCUMENTS).open("wb")))
+                documents = DocumentWriter(self._settings, vocabulary, starts)
+            for piece in self._pieces("encode", documents.new_file if documents else None):
                 try:
-                    data = vocabulary.encode_block(piece).astype(stored, copy=False).tobytes()
+                    ids = vocabulary.encode_block(piece)
                 except UnknownSymbols as error:
                     raise DataError("the source was changed while it was read", where=self._settings.source) from error
-                file.write(data)
-                written.update(data)
-                size += len(data)
-        return FileRecord(bytes=size, sha256=written.hexdigest())
+                file.write(ids.astype(stored, copy=False).tobytes())
+                if documents:
+                    documents.feed(ids)
+            return {TOKENS: file.record} | ({DOCUMENTS: documents.finish()} if documents else {})
 
     def _measure(self, vocabulary: Vocabulary, path: Path, size: int) -> dict[str, SplitRecord]:
         """Cut the tokens at `path`, and count the characters and bytes that the splits stand for."""
@@ -147,8 +152,8 @@ class Build:
             replaced=self._replaced,
         )
 
-    def _pieces(self, label: str) -> Iterator[str | bytes]:
-        """The whole text in pieces of whole units."""
+    def _pieces(self, label: str, on_file: Callable[[], None] | None = None) -> Iterator[str | bytes]:
+        """The whole text in pieces of whole units, each of one file; `on_file` is called before those of a file."""
         reader = Reader(self._settings)
         total = sum(record.bytes for record in self._records)
         before = 0
@@ -157,6 +162,8 @@ class Build:
             def on_block(done: int, before: int = before) -> None:
                 self._watch.block(label, before + done, total)
 
+            if on_file is not None:
+                on_file()
             yield from reader.pieces(file.label, read_blocks(file, record.sha256, on_block))
             before += record.bytes
         self._replaced = reader.replaced

@@ -18,7 +18,10 @@ FORMAT = 1
 """The version of the format of prepared corpora; it is part of their digest."""
 
 KIND = "tokens"
-MANIFEST, TOKENS, VOCABULARY = "manifest.json", "tokens.bin", "vocabulary.json"
+MANIFEST, TOKENS, VOCABULARY, DOCUMENTS = "manifest.json", "tokens.bin", "vocabulary.json", "documents.bin"
+START_BYTES = 8
+"""How many bytes of `documents.bin` say where a document begins."""
+
 SPLITS = ("train", "valid", "test")
 
 PREPARE_AGAIN = "prepare the corpus again (charrnn prepare)"
@@ -76,10 +79,15 @@ class Manifest(Section):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Manifest:
-        if set(self.files) != {TOKENS, VOCABULARY} or set(self.splits) != set(SPLITS):
+        names = {TOKENS, VOCABULARY} if self.settings.documents is None else {TOKENS, VOCABULARY, DOCUMENTS}
+        if set(self.files) != names or set(self.splits) != set(SPLITS):
             raise ValueError("its files or its splits are not those of a corpus")
         if self.counts.tokens * int(self.dtype[4:]) // 8 != self.files[TOKENS].bytes:
             raise ValueError(f"the size of {TOKENS} is not that of its tokens")
+        if DOCUMENTS in self.files and not 1 <= self.documents <= self.counts.tokens:
+            raise ValueError("there are no documents, or more of them than tokens")
+        if DOCUMENTS in self.files and self.files[DOCUMENTS].bytes % START_BYTES:
+            raise ValueError(f"the size of {DOCUMENTS} is not that of whole numbers")
         at = 0
         for name in SPLITS:
             if self.splits[name].start != at or self.splits[name].end < at:
@@ -88,6 +96,11 @@ class Manifest(Section):
         if at != self.counts.tokens:
             raise ValueError("the splits are not the whole text")
         return self
+
+    @property
+    def documents(self) -> int:
+        """How many documents the text has; it is a single one unless the settings say where others begin."""
+        return self.files[DOCUMENTS].bytes // START_BYTES if DOCUMENTS in self.files else 1
 
     def to_json(self) -> dict[str, Any]:
         """The manifest as a JSON object."""
@@ -122,12 +135,15 @@ class Manifest(Section):
 
 
 def corpus_digest(settings: Corpus, sources: list[SourceRecord]) -> str:
-    """The identity of a corpus: what the settings do to the text, and the content of its sources in order."""
+    """The identity of a corpus: what the settings do to the text, and the content of its sources in order.
+
+    A key at `null` does nothing to the text and is left out, so that a corpus outlives the versions that add such keys.
+    """
     return digest.of_json(
         {
             "format": FORMAT,
             "kind": KIND,
-            "settings": settings.model_dump(mode="json", exclude={"source", "sha256"}),
+            "settings": settings.model_dump(mode="json", exclude={"source", "sha256"}, exclude_none=True),
             "sources": [source.sha256 for source in sources],
         }
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from charrnn.config.schema.corpus import Corpus
 from charrnn.corpus.build import Build, empty
-from charrnn.corpus.manifest import MANIFEST, TOKENS, VOCABULARY, SourceRecord, corpus_digest
+from charrnn.corpus.manifest import DOCUMENTS, MANIFEST, TOKENS, VOCABULARY, SourceRecord, corpus_digest
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import DataError, UsageError
 from charrnn.files.atomic import storage_errors
@@ -115,7 +115,7 @@ def _refuse_foreign(folder: Path) -> None:
         if folder.exists() and not folder.is_dir():
             raise UsageError("this is a file, not a folder", where=folder, hint=_OTHER_PLACE)
         names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    others = sorted(names - {MANIFEST, TOKENS, VOCABULARY})
+    others = sorted(names - {MANIFEST, TOKENS, VOCABULARY, DOCUMENTS})
     if others:
         raise UsageError(
             "the folder holds other things than a corpus",

@@ -10,7 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.corpus.manifest import PREPARE_AGAIN, SPLITS, TOKENS, VOCABULARY, FileRecord, Manifest, damaged, read_json
+from charrnn.corpus.documents import Starts, read_starts, within
+from charrnn.corpus.manifest import (
+    DOCUMENTS,
+    PREPARE_AGAIN,
+    SPLITS,
+    TOKENS,
+    VOCABULARY,
+    FileRecord,
+    Manifest,
+    damaged,
+    read_json,
+)
 from charrnn.errors import DataError
 from charrnn.files import digest
 from charrnn.text.blocks import read_errors
@@ -31,12 +42,15 @@ class Split:
         tokens: its ids, a row in the type that they are stored in; not to be written to.
         characters: of the normalised text that they stand for.
         bytes: of that text as UTF-8.
+        documents: where documents begin, counted in tokens of the split; ascending from 0, for a split that is cut
+            out of the middle of a document begins with the rest of it. Empty where the split is; not to be written to.
     """
 
     name: str
     tokens: Tokens
     characters: int
     bytes: int
+    documents: Starts
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,8 @@ class TokenCorpus:
         manifest = Manifest.read(folder)
         # The vocabulary is small, and in another order it would turn every id into nonsense without a word.
         _check(folder / VOCABULARY, manifest.files[VOCABULARY], verify=True)
-        _check(folder / TOKENS, manifest.files[TOKENS], verify)
+        for name in [TOKENS, DOCUMENTS] if DOCUMENTS in manifest.files else [TOKENS]:
+            _check(folder / name, manifest.files[name], verify)
         return cls(folder, manifest, _vocabulary(folder, manifest))
 
     @property
@@ -93,16 +108,29 @@ class TokenCorpus:
         tokens.flags.writeable = False
         return tokens
 
+    @cached_property
+    def _documents(self) -> dict[str, Starts]:
+        """Where documents begin in each split."""
+        manifest, stored = self.manifest, np.zeros(1, np.uint64)
+        if DOCUMENTS in manifest.files:
+            mapped = manifest.files[DOCUMENTS].bytes >= _IN_MEMORY
+            stored = read_starts(self.folder / DOCUMENTS, manifest.documents, manifest.counts.tokens, mapped)
+        documents = {name: within(stored, split.start, split.end) for name, split in manifest.splits.items()}
+        for starts in documents.values():
+            starts.flags.writeable = False
+        return documents
+
     def split(self, name: str) -> Split:
         """One of the splits `train`, `valid` and `test`; it may be empty.
 
         Raises:
-            DataError: there is none of this name.
+            DataError: there is none of this name, or the corpus was replaced or damaged since it was opened.
         """
         record = self.manifest.splits.get(name)
         if record is None:
             raise DataError(f"there is no split named {name!r}", why=f"there are {', '.join(SPLITS)}")
-        return Split(name, self.tokens[record.start : record.end], record.characters, record.bytes)
+        tokens = self.tokens[record.start : record.end]
+        return Split(name, tokens, record.characters, record.bytes, self._documents[name])
 
 
 def _check(path: Path, record: FileRecord, verify: bool) -> None:

@@ -30,6 +30,9 @@ def test_prepare_of_standard_input_into_a_folder(shell: Shell) -> None:
     report = json.loads(done.stdout)
     assert report["corpus"] == "here"
     assert sum(report["tokens"].values()) == 19 * 50
+    assert report["documents"] == 1
+    lines = shell("prepare", "text.txt", "--json", "--set", 'corpus.documents={text: "\\n"}')
+    assert json.loads(lines.stdout)["documents"] == 30
     assert {"manifest.json", "tokens.bin", "vocabulary.json"} == {path.name for path in (shell.path / "here").iterdir()}
 
 

@@ -6,9 +6,28 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from charrnn.config.schema.base import AsTuple, Count, Section
+from charrnn.config.schema.base import AsTuple, Count, Section, default_kind
 
 Part = Annotated[float, Field(ge=0.0)] | Annotated[int, Field(ge=0)] | Literal["rest"]
+
+
+class FileDocuments(Section):
+    """Every file of the source is a document."""
+
+    kind: Literal["files"]
+
+
+class SeparatedDocuments(Section):
+    """A document ends with each occurrence of a separator, and the next one begins after it."""
+
+    kind: Literal["separator"] = "separator"
+
+    text: Annotated[str, Field(min_length=1)]
+    """The separator. It is brought into the form of the corpus (case, newlines, normal form) and taken apart into
+    tokens like the text, and it stays in the text. Quote it doubly where it has escapes: "\\n\\n" is an empty line."""
+
+
+Documents = Annotated[FileDocuments | SeparatedDocuments, Field(discriminator="kind"), default_kind("separator")]
 
 
 class Corpus(Section):
@@ -50,6 +69,10 @@ class Corpus(Section):
     split: Annotated[tuple[Part, ...], Field(min_length=3, max_length=3), AsTuple] = (0.9, 0.05, 0.05)
     """Train, validation, test, in this order and each one unbroken passage: three fractions that sum to 1, or
     three counts of tokens of which one may be `rest`."""
+
+    documents: Documents | None = None
+    """Where documents begin, for states that begin anew there: `{kind: files}`, `{kind: separator, text: "\\n\\n"}`, or
+    `null`: the text is one document."""
 
     @field_validator("split")
     @classmethod
