@@ -56,7 +56,7 @@ def update(task: Task, state: TrainState, batch: Batch, clip_norm: float | None)
             why=f"loss {result.nats / max(result.count, 1)} nats per token, gradient norm {result.grad_norm}",
             hint="lower train.optimizer.lr or train.clip_norm, then train again with --resume from the last checkpoint",
         )
-    optimizer.step()
+    optimizer.step(lambda: (loss.sum / loss.count).detach())
     state.lanes = {name: tensor.detach() for name, tensor in loss.state.items()}
     state.step += 1
     return result

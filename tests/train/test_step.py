@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from collections.abc import Callable
 
@@ -105,3 +106,19 @@ def test_a_non_finite_loss_never_reaches_weights_or_lanes(
     assert all(state.lanes[name] is tensor for name, tensor in lanes.items())
     for name, parameter in state.model.named_parameters():
         torch.testing.assert_close(parameter, weights[name], equal_nan=True, atol=0, rtol=0)
+
+
+def test_the_optimizer_is_shown_the_loss_without_what_training_adds_to_it(
+    make_task: MakeTask, make_state: MakeState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = make_task(train={"precision": "fp64", "max_steps": 20, "optimizer": {"kind": "eve"}})
+    pure = task.loss
+    monkeypatch.setattr(
+        task, "loss", lambda *args: dataclasses.replace(pure(*args), parts={"more": torch.tensor(99.0)})
+    )
+    state = make_state(task)
+    stream = task.stream("train")
+    assert stream is not None
+    result = update(task, state, stream.batch(0, CPU), 1.0)
+    assert state.optimizer.state["eve"]["loss"].item() == result.nats / result.count
+    assert state.optimizer.param_groups[0]["lr"] == 1e-3
