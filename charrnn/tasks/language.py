@@ -39,12 +39,13 @@ class LanguageTask:
 
         Evaluation never fails for want of text: a short split is read by fewer lanes.
         """
-        tokens = self.corpus.split(split).tokens
+        part = self.corpus.split(split)
+        tokens = part.tokens
         if len(tokens) == 0:
             return None
         if split != "train":
             lanes, chunk = min(self.config.evaluate.lanes, len(tokens)), self.config.evaluate.chunk
-            return LaneStream(tokens, LanePlan(len(tokens), lanes, chunk))
+            return LaneStream(tokens, LanePlan(len(tokens), lanes, chunk, documents=part.documents))
         settings = self.config.stream
         lanes = auto_lanes(len(tokens), settings.chunk) if settings.lanes == "auto" else settings.lanes
         plan = LanePlan(
@@ -55,6 +56,7 @@ class LanguageTask:
             settings.lengths,
             settings.offset == "random",
             settings.reset_chance,
+            part.documents,
             seed=self.config.train.seed,
         )
         return LaneStream(tokens, plan)

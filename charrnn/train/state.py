@@ -143,8 +143,9 @@ class TrainState:
             slots.setdefault(name, {})[key] = torch.from_numpy(array.copy())
         names = {parameter: name for name, parameter in self.model.named_parameters()}
         order = [names[p] for group in self.optimizer.param_groups for p in group["params"]]
+        keys: dict[str, int | str] = {name: i for i, name in enumerate(order)}
         packed = self.optimizer.state_dict()
-        packed["state"] = {i: slots[name] for i, name in enumerate(order) if name in slots}
+        packed["state"] = {keys.get(name, name): values for name, values in slots.items()}
         self.optimizer.load_state_dict(packed)
         lanes = checkpoint.tensors("lanes")
         self.lanes = {name: torch.from_numpy(array.copy()).to(device) for name, array in lanes.items()}
@@ -157,11 +158,9 @@ class TrainState:
         self.interval, self.epoch = Tally(**document["interval"]), Tally(**document["epoch"])
 
     def _slots(self) -> dict[str, dict[str, Tensor]]:
-        return {
-            name: self.optimizer.state[parameter]
-            for name, parameter in self.model.named_parameters()
-            if parameter in self.optimizer.state
-        }
+        # What belongs to no parameter has its key in the optimizer for a name.
+        names: dict[Any, str] = {parameter: name for name, parameter in self.model.named_parameters()}
+        return {names.get(key, str(key)): values for key, values in self.optimizer.state.items()}
 
 
 def best_of(history: Sequence[dict[str, float]]) -> dict[str, float] | None:

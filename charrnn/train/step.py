@@ -70,7 +70,7 @@ def update(task: Task, state: TrainState, batch: Batch, clip_norm: float | None)
             for name, tensor in running_statistics(model).items():
                 tensor.copy_(before[name])
     else:
-        optimizer.step()
+        optimizer.step(lambda: (loss.sum / loss.count).detach())
         state.lanes = lanes
         if state.average is not None:
             state.average.update(model, state.history)

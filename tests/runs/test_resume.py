@@ -69,6 +69,28 @@ def test_stopped_again_and_again_wherever_it_is(lab: Lab) -> None:
     same_run(lab, "unbroken", "broken")
 
 
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        "{kind: sgd, lr: 0.3}",
+        "{kind: sgd, lr: 0.1, momentum: 0.9}",
+        "{kind: sgd, lr: 0.1, momentum: 0.9, nesterov: true}",
+        "{kind: adagrad}",
+        "{kind: rmsprop}",
+        "{kind: adam}",
+        "{kind: eve, betas: [0.9, 0.99, 0.9]}",
+    ],
+)
+def test_every_optimizer_goes_on_as_if_nothing_had_been(lab: Lab, optimizer: str) -> None:
+    settings = (f"train.optimizer={optimizer}", "train.epochs=2")
+    lab.train("unbroken", "new", None, *settings)
+    for mode in ("new", "resume"):
+        with pytest.raises(Interrupted):
+            lab.train("broken", mode, Stopper(17), *settings)
+    lab.train("broken", "resume", None, *settings)
+    same_run(lab, "unbroken", "broken")
+
+
 def test_a_longer_run_goes_on_from_a_finished_one(lab: Lab) -> None:
     lab.train("whole", "new", None, "train.epochs=4")
     lab.train("parts", "new", None, "train.epochs=2")

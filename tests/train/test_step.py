@@ -185,3 +185,19 @@ def test_the_gradient_counts_new_targets_only_and_reaches_back_so_far(
         assert result.nats / result.count == pytest.approx(loss.item(), rel=1e-12)
         for name, parameter in state.model.named_parameters():
             torch.testing.assert_close(ours[name], parameter.grad, atol=1e-12, rtol=1e-9)
+
+
+def test_the_optimizer_is_shown_the_loss_without_what_training_adds_to_it(
+    make_task: MakeTask, make_state: MakeState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = make_task(train={"precision": "fp64", "max_steps": 20, "optimizer": {"kind": "eve"}})
+    pure = task.loss
+    monkeypatch.setattr(
+        task, "loss", lambda *args: dataclasses.replace(pure(*args), parts={"more": torch.tensor(99.0)})
+    )
+    state = make_state(task)
+    stream = task.stream("train")
+    assert stream is not None
+    result = update(task, state, stream.batch(0, CPU), 1.0)
+    assert state.optimizer.state["eve"]["loss"].item() == result.nats / result.count
+    assert state.optimizer.param_groups[0]["lr"] == 1e-3
