@@ -107,8 +107,8 @@ class Training:
             tally.add(result.nats, result.count, result.grad_norm)
 
     def _rate(self) -> float:
-        schedule, state = self.settings.schedule, self.state
-        return self.settings.optimizer.lr * rate_factor(schedule, state.step, self.steps, state.history)
+        schedule, state, epoch = self.settings.schedule, self.state, self.stream.steps_per_epoch
+        return self.settings.optimizer.lr * rate_factor(schedule, state.step, self.steps, epoch, state.history)
 
     def _ending(self) -> str | None:
         if self.state.step >= self.steps:
