@@ -102,10 +102,11 @@ def _below(path: Keys) -> Iterator[Keys]:
 
 
 def _keys_named(names: list[str], path: Keys) -> list[Keys]:
-    """The keys with one of these last names; of several, those that share the most sections with `path`."""
+    """The keys with one of these last names; of several, those that share the most sections with `path`, and of
+    those the least deep."""
     found = [known for known in _all_keys() if known[-1] in names]
-    nearest = max((_shared(known, path) for known in found), default=0)
-    return [known for known in found if _shared(known, path) == nearest]
+    nearest = max(((_shared(known, path), -len(known)) for known in found), default=None)
+    return [known for known in found if (_shared(known, path), -len(known)) == nearest]
 
 
 def _shared(one: Keys, other: Keys) -> int:

@@ -119,8 +119,8 @@ class Training:
             self._recover(result)
 
     def _scheduled_rate(self) -> float:
-        schedule, state = self.settings.schedule, self.state
-        factor = rate_factor(schedule, state.step, self.steps, state.history)
+        state, epoch = self.state, self.stream.steps_per_epoch
+        factor = rate_factor(self.settings.schedule, state.step, self.steps, epoch, state.history)
         return self.settings.optimizer.lr * factor * state.rate_scale
 
     def _recover(self, result: StepResult) -> None:

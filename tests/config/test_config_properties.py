@@ -27,6 +27,7 @@ DROP = st.one_of(
     st.fixed_dictionaries({"p": PROBABILITY}, optional={"kind": st.sampled_from(["weight", "state"])}),
 )
 CORE = {"hidden": COUNT, "layers": COUNT, "dropout": PROBABILITY, "recurrent_dropout": DROP}
+WARMUP = mapping(steps=COUNT) | a("low-epoch", factor=st.floats(0.01, 0.99))
 SPLIT = st.one_of(
     st.just([0.8, 0.1, 0.1]),
     st.tuples(st.integers(0, 10**12), st.just("rest"), st.integers(0)).map(list),
@@ -59,7 +60,13 @@ CONFIG = st.fixed_dictionaries(
             epochs=COUNT | st.none(),
             max_steps=COUNT | st.none(),
             optimizer=mapping(**OPTIMIZER) | a("adam", **OPTIMIZER),
-            schedule=mapping(warmup=COUNT) | a("plateau", patience=COUNT) | a("constant"),
+            schedule=st.one_of(
+                mapping(warmup=COUNT | WARMUP, cycles=st.integers(1, 100), grow=st.floats(1, 10)),
+                a("plateau", patience=COUNT, warmup=WARMUP, floor=PROBABILITY),
+                a("step", every=COUNT, after=COUNT | st.none()),
+                a("one-cycle", rise=PROBABILITY, shape=st.sampled_from(["cosine", "linear"])),
+                a("constant"),
+            ),
             early_stop=st.none() | mapping(patience=COUNT),
             device=st.sampled_from(["auto", "cuda:1"]),
             save=mapping(every=COUNT | st.just("epoch")),

@@ -116,7 +116,7 @@ def test_the_recorded_rate_follows_the_schedule(lab: Lab) -> None:
     outcome = lab.train("run", "new", None, "train.schedule={kind: cosine, warmup: 5, floor: 0.1}")
     schedule = CosineSchedule(warmup=5, floor=0.1)
     records = [record for record in lab.records("run") if record["split"] == "train"]
-    expected = [2e-2 * rate_factor(schedule, record["step"] - 1, outcome["step"], []) for record in records]
+    expected = [2e-2 * rate_factor(schedule, record["step"] - 1, outcome["step"], 1, []) for record in records]
     assert [record["lr"] for record in records] == expected
     assert len(set(expected)) > 5
 
