@@ -52,11 +52,11 @@ def test_a_relative_source_refers_to_the_file_that_says_it(tmp_path):
 
 
 def test_problems_of_the_base_are_told_in_the_base(problems):
-    lines = problems("extends: base.yaml\nb: 1", base=MINIMAL + "c: 1\nc: 2")
+    lines = problems("extends: base.yaml\nb: 1", base=MINIMAL + "qqq: 1\nqqq: 2")
     assert lines == [
         "demo.yaml:2:1: b: no such key",
-        "base.yaml:3:1: c: given twice, first at base.yaml:2:1",
-        "base.yaml:3:1: c: no such key",
+        "base.yaml:3:1: qqq: given twice, first at base.yaml:2:1",
+        "base.yaml:3:1: qqq: no such key",
     ]
 
 

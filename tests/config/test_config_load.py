@@ -183,11 +183,11 @@ def test_a_wrong_value_of_the_corpus_is_told_in_a_sentence(problems, inside, lin
         (
             "train: {patience: 1}",
             "train.patience",
-            "did you mean `train.schedule.patience` or `train.early_stop.patience`?",
+            "did you mean `train.schedule.patience`, `train.average.patience` or `train.early_stop.patience`?",
         ),
         ("model: {core: {hidden_size: 1}}", "model.core.hidden_size", "did you mean `hidden`?"),
         ("train: {optimizer: {LR: 1}}", "train.optimizer.LR", "did you mean `lr`?"),
-        ("train: {kind: adam}", "train.kind", "did you mean `train.optimizer.kind` or `train.schedule.kind`?"),
+        ("train: {minutes: 3}", "train.minutes", "did you mean `train.save.minutes`?"),
         (
             "model: {core: {kind: gru, forget_bais: 1}}",
             "model.core.forget_bais",
