@@ -76,6 +76,20 @@ def test_the_trigger_is_algorithm_1_of_the_paper(nats: list[float], patience: in
     assert stalled([{"nats": value} for value in nats], patience) == begun
 
 
+@pytest.mark.parametrize(
+    ("nats", "patience", "expected"),
+    [
+        ([3.0, 2.0, 2.5], 1, False),  # worse than the last, and better than the best of those more than one before
+        ([3.0, 2.0, 2.5, 2.2], 1, True),
+        ([2.0, 3.0], 1, False),
+        ([2.0, 3.0, 2.1], 1, True),
+        ([2.0, 3.0, 2.1], 2, False),
+    ],
+)
+def test_the_trigger_by_hand(nats: list[float], patience: int, expected: bool) -> None:
+    assert stalled([{"nats": value} for value in nats], patience) is expected
+
+
 def test_training_goes_on_with_its_own_weights(task: LanguageTask, make_state: MakeState) -> None:
     averaged, plain = make_state(task), make_state(task)
     averaged.average = WeightAverage(EmaAverage(kind="ema"), averaged.model)
