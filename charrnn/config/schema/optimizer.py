@@ -122,14 +122,14 @@ class Eve(Section):
 
     lr: Rate = 5e-4
     """The learning rate, before the schedule and before the division; the records show it so. The loss of a large batch
-    changes by a few percent from step to step, less than 1/c: the divisor falls from 1 towards 1/c, and the steps grow
-    up to `c` times. So begin lower than with `adam`."""
+    changes by a few percent from step to step, so the divisor falls from 1 towards 1 / `max_change`, and the steps grow
+    up to `max_change` times: begin lower than with `adam`."""
 
     betas: ThreeBetas = (0.9, 0.999, 0.999)
     """Decay rates of the two moving averages of Adam and of that of the relative change."""
 
-    c: Annotated[float, Field(ge=1.0)] = 10.0
-    """The relative change is clipped to [1/c, c] before it is averaged."""
+    max_change: Annotated[float, Field(ge=1.0)] = 10.0
+    """The relative change is clipped to this and to its inverse before it is averaged; c in the paper."""
 
     floor: Annotated[float, Field(ge=0.0)] = 0.0
     """The lowest loss there can be, in nats per token; the change is taken relative to the distance from it."""
