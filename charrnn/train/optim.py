@@ -33,7 +33,7 @@ def build_optimizer(config: schema.Optimizer, model: nn.Module) -> torch.optim.O
         case schema.AdamW(lr=lr, betas=(beta1, beta2), eps=eps):
             return torch.optim.AdamW(groups, lr, (beta1, beta2), eps, fused=True)
         case schema.Eve(lr=lr, betas=(beta1, beta2, beta3), eps=eps):
-            return Eve(groups, lr, (beta1, beta2, beta3), eps, c=config.c, floor=config.floor)
+            return Eve(groups, lr, (beta1, beta2, beta3), eps, c=config.max_change, floor=config.floor)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:

@@ -202,9 +202,9 @@ def test_a_wrong_value_of_the_corpus_is_told_in_a_sentence(problems, inside, lin
         ),
         ("model: {core: {lstm: {hidden: 1}}}", "model.core.lstm", "no such key"),
         (
-            "train: {optimizer: {kind: adam, weight_decay: 1}}",
-            "train.optimizer.weight_decay",
-            "it belongs to kind `adamw`",
+            "train: {optimizer: {kind: adam, momentum: 0.9}}",
+            "train.optimizer.momentum",
+            "it belongs to kind `sgd`",
         ),
     ],
 )

@@ -98,7 +98,7 @@ KINDS: dict[str, tuple[dict[str, Any], Callable[[Array], Steps]]] = {
         lambda g: adam(g, 0.3, 0.8, 0.9, 1e-4),
     ),
     "eve": (  # a steady loss: see test_eve.py for one that moves
-        {"kind": "eve", "lr": 0.3, "betas": (0.8, 0.9, 0.7), "eps": 1e-4, "c": 1.0},
+        {"kind": "eve", "lr": 0.3, "betas": (0.8, 0.9, 0.7), "eps": 1e-4, "max_change": 1.0},
         lambda g: adam(g, 0.3, 0.8, 0.9, 1e-4),
     ),
 }

@@ -190,7 +190,7 @@ def test_the_gradient_counts_new_targets_only_and_reaches_back_so_far(
 def test_the_optimizer_is_shown_the_loss_without_what_training_adds_to_it(
     make_task: MakeTask, make_state: MakeState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = make_task(train={"precision": "fp64", "max_steps": 20, "optimizer": {"kind": "eve"}})
+    task = make_task(train={"precision": "fp64", "max_steps": 20, "optimizer": {"kind": "eve", "lr": 0.25}})
     pure = task.loss
     monkeypatch.setattr(
         task, "loss", lambda *args: dataclasses.replace(pure(*args), parts={"more": torch.tensor(99.0)})
@@ -200,4 +200,4 @@ def test_the_optimizer_is_shown_the_loss_without_what_training_adds_to_it(
     assert stream is not None
     result = update(task, state, stream.batch(0, CPU), 1.0)
     assert state.optimizer.state["eve"]["loss"].item() == result.nats / result.count
-    assert state.optimizer.param_groups[0]["lr"] == 1e-3
+    assert state.optimizer.param_groups[0]["lr"] == 0.25

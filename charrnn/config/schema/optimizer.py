@@ -1,6 +1,6 @@
 """`train.optimizer:` how gradients become steps.
 
-The default rates suit character models under the default `clip_norm` of 1: losses are means per token, so they
+The default rates suit character models under the default `clip_norm` of 1. Losses are means per token, so the rates
 change little with lanes and chunk.
 """
 
@@ -25,8 +25,8 @@ class Sgd(Section):
     kind: Literal["sgd"]
 
     lr: Rate = 1.0
-    """The learning rate, before the schedule. Momentum multiplies the steps by up to 1 / (1 - momentum): divide the
-    rate by as much."""
+    """The learning rate, before the schedule. Momentum multiplies the steps by up to 1 / (1 - momentum); where training
+    is near its limit, divide the rate by as much."""
 
     momentum: Fraction = 0.0
     """How much of the last step's velocity is kept."""
@@ -49,7 +49,7 @@ class Adagrad(Section):
 
     kind: Literal["adagrad"]
 
-    lr: Rate = 2e-2
+    lr: Rate = 4e-2
     """The learning rate, before the schedule."""
 
     eps: Rate = 1e-10
@@ -120,14 +120,16 @@ class Eve(Section):
 
     kind: Literal["eve"]
 
-    lr: Rate = 1e-3
-    """The learning rate, before the schedule and before the division; the records show it so."""
+    lr: Rate = 5e-4
+    """The learning rate, before the schedule and before the division; the records show it so. The loss of a large batch
+    changes by a few percent from step to step, so the divisor falls from 1 towards 1 / `max_change`, and the steps grow
+    up to `max_change` times: begin lower than with `adam`."""
 
     betas: ThreeBetas = (0.9, 0.999, 0.999)
     """Decay rates of the two moving averages of Adam and of that of the relative change."""
 
-    c: Annotated[float, Field(ge=1.0)] = 10.0
-    """The relative change is clipped to [1/c, c] before it is averaged."""
+    max_change: Annotated[float, Field(ge=1.0)] = 10.0
+    """The relative change is clipped to this and to its inverse before it is averaged; c in the paper."""
 
     floor: Annotated[float, Field(ge=0.0)] = 0.0
     """The lowest loss there can be, in nats per token; the change is taken relative to the distance from it."""
