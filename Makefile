@@ -5,7 +5,7 @@ PIP_ARGS ?=
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint format schema results clean distclean
+.PHONY: help setup demo test check lint format schema results schedules clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ schema: setup  ## write the JSON Schema of the configs again
 
 results: setup  ## draw docs/results.md and the README's figures from docs/results.json
 	$(BIN)/python scripts/results.py draw
+
+schedules: setup  ## draw docs/schedules.svg, a picture of every learning-rate schedule
+	$(BIN)/python scripts/draw_schedules.py
 
 clean:  ## remove caches (runs and corpora stay)
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
