@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from charrnn.checkpoint.layout import checkpoints
+from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import load_config
 from charrnn.errors import Interrupted
 from charrnn.logs.console import Console
@@ -74,3 +77,27 @@ class Lab:
         lines = (self.path / name / file).read_text(encoding="utf-8").splitlines()
         clocks = ("time", "chars_per_second")
         return [{k: v for k, v in json.loads(line).items() if k not in clocks} for line in lines]
+
+
+def same_checkpoint(a: Path, b: Path) -> None:
+    """Two checkpoints hold the same, bit for bit."""
+    one, two = Checkpoint.open(a), Checkpoint.open(b)
+    assert one.step == two.step
+    for group in ("model", "optimizer", "lanes"):
+        left, right = one.tensors(group), two.tensors(group)
+        assert list(left) == list(right)
+        for name in left:
+            assert left[name].dtype == right[name].dtype
+            np.testing.assert_array_equal(left[name], right[name], err_msg=f"{group} {name}")
+    for document in ("train", "config", "vocabulary"):
+        assert one.document(document) == two.document(document)
+
+
+def same_run(lab: Lab, a: str, b: str) -> None:
+    """Two runs have come to the same, bit for bit."""
+    for file in ("metrics.jsonl", "samples.jsonl"):
+        assert lab.records(a, file) == lab.records(b, file)
+    for pointer in ("best", "last"):
+        assert (lab.path / a / pointer).read_text() == (lab.path / b / pointer).read_text()
+    last = checkpoints(lab.path / a / "checkpoints")[-1]
+    same_checkpoint(last, lab.path / b / "checkpoints" / last.name)

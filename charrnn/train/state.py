@@ -158,7 +158,15 @@ def load_model(model: nn.Module, checkpoint: Checkpoint) -> None:
     Raises:
         CheckpointError: names or shapes differ.
     """
-    arrays = checkpoint.tensors("model")
+    load_arrays(model, checkpoint.tensors("model"), checkpoint.folder)
+
+
+def load_arrays(model: nn.Module, arrays: Mapping[str, np.ndarray], where: object) -> None:
+    """Put the named arrays of a checkpoint at `where` into `model`.
+
+    Raises:
+        CheckpointError: names or shapes differ.
+    """
     targets = _tensors(model)
     ours = {name: tuple(tensor.shape) for name, tensor in targets.items()}
     theirs = {name: array.shape for name, array in arrays.items()}
@@ -166,7 +174,7 @@ def load_model(model: nn.Module, checkpoint: Checkpoint) -> None:
         odd = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
         raise CheckpointError(
             "the checkpoint is of another model",
-            where=checkpoint.folder,
+            where=where,
             why="\n".join(f"{n}: checkpoint {theirs.get(n)}, config {ours.get(n)}" for n in odd[:10]),
         )
     with torch.no_grad():

@@ -6,35 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lab import Lab, Stopper
+from lab import Lab, Stopper, same_run
 
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.schema.schedule import CosineSchedule
 from charrnn.errors import CheckpointError, ConfigError, DataError, Interrupted, UsageError
 from charrnn.train.schedule import rate_factor
-
-
-def same_checkpoint(a: Path, b: Path) -> None:
-    one, two = Checkpoint.open(a), Checkpoint.open(b)
-    assert one.step == two.step
-    for group in ("model", "optimizer", "lanes"):
-        left, right = one.tensors(group), two.tensors(group)
-        assert list(left) == list(right)
-        for name in left:
-            assert left[name].dtype == right[name].dtype
-            np.testing.assert_array_equal(left[name], right[name], err_msg=f"{group} {name}")
-    for document in ("train", "config", "vocabulary"):
-        assert one.document(document) == two.document(document)
-
-
-def same_run(lab: Lab, a: str, b: str) -> None:
-    for file in ("metrics.jsonl", "samples.jsonl"):
-        assert lab.records(a, file) == lab.records(b, file)
-    for pointer in ("best", "last"):
-        assert (lab.path / a / pointer).read_text() == (lab.path / b / pointer).read_text()
-    last = checkpoints(lab.path / a / "checkpoints")[-1]
-    same_checkpoint(last, lab.path / b / "checkpoints" / last.name)
 
 
 @pytest.mark.parametrize("hard", [False, True], ids=["sigterm", "sigkill"])
