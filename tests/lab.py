@@ -80,6 +80,7 @@ class Lab:
 
 
 def same_checkpoint(a: Path, b: Path) -> None:
+    """Two checkpoints hold the same, bit for bit."""
     one, two = Checkpoint.open(a), Checkpoint.open(b)
     assert one.step == two.step
     assert list(one.files) == list(two.files)
@@ -95,6 +96,7 @@ def same_checkpoint(a: Path, b: Path) -> None:
 
 
 def same_run(lab: Lab, a: str, b: str) -> None:
+    """Two runs have come to the same, bit for bit."""
     for file in ("metrics.jsonl", "samples.jsonl"):
         assert lab.records(a, file) == lab.records(b, file)
     for pointer in ("best", "last"):

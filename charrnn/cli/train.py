@@ -23,6 +23,10 @@ def train(
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Refuse what may differ from run to run.")
     ] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="RUN", help="Begin with the weights of another run, or of a checkpoint."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run was stopped.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Delete the run that is there and start anew.")] = False,
     check: Annotated[
@@ -43,6 +47,7 @@ def train(
     settings = list(overrides or [])
     settings += [f"train.device={device}"] if device else []
     settings += ["train.deterministic=true"] if deterministic else []
+    settings += [f"train.start_from={start.absolute()}"] if start else []
     mode = "resume" if resume else "force" if force else "new"
     folder = None
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -94,7 +95,7 @@ def _finish(tree: Tree | None, problems: list[Problem], overrides: Sequence[str]
     problems = problems + wrong
     if tree is None:
         raise _error(problems)
-    changed = _absolute_source(changed)
+    changed = _absolute_start(_absolute_source(changed), base)
     problems += explain.not_text(changed)
     try:
         config = Config.model_validate(changed.plain())
@@ -181,6 +182,17 @@ def _absolute_source(tree: Tree) -> Tree:
         return tree
     folder = Path(source.place.source).parent if source.place.rank == _BASE_RANK else Path()
     return tree.replaced(path, Tree(str((folder / source.value).absolute()), source.place))
+
+
+def _absolute_start(tree: Tree, base: Path) -> Tree:
+    """Make a relative `train.start_from` absolute, wherever it stands: the run is the same under its own copy."""
+    path = ("train", "start_from")
+    start = tree.at(path[:1]).children().get(path[1])
+    if start is None or not isinstance(start.value, str) or not start.value:
+        return tree
+    folders = {0: base, _BASE_RANK: Path(start.place.source).parent}
+    place = folders.get(start.place.rank, Path()) / os.path.expanduser(start.value)
+    return tree.replaced(path, Tree(str(place.absolute()), start.place))
 
 
 def _origins(config: Config, tree: Tree) -> dict[str, str]:

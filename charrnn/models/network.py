@@ -38,6 +38,17 @@ class Network(nn.Module):
         if config.head.tie:
             self.head.output.weight = self.input.table
 
+    def symbol_axes(self) -> dict[str, int]:
+        """The tensors that have an entry per symbol, and along which axis; a tied table appears once."""
+        axes = {"head.output.bias": 0}
+        if self.head.output.weight is not self.input.table:
+            axes["head.output.weight"] = 0
+        if isinstance(self.input.table, nn.Parameter):
+            axes["input.table"] = 0
+        else:
+            axes["layers.0.weight_ih"] = 1
+        return axes
+
     def initial_state(self, batch: int) -> State:
         """The state of all layers for `batch` rows, named `<layer>.<name>`."""
         return {

@@ -14,6 +14,7 @@ from charrnn.runs.corpus import prepared
 from charrnn.runs.memory import out_of_memory, peak_mebibytes
 from charrnn.runs.plan import apply_plan, make_plan
 from charrnn.runs.start import new_state, sampler_for, training_stream
+from charrnn.runs.transfer import origin_of
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.loop import total_steps
@@ -35,8 +36,11 @@ def dry_run(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrup
     device = apply_plan(plan)
     task = LanguageTask(config, corpus)
     sampler_for(config, corpus, interrupt)
+    origin = origin_of(config)
     with out_of_memory(config):
-        state = new_state(task, config, device)
+        state = new_state(task, config, device, origin)
+        if origin is not None:
+            origin.say(console, config, corpus.vocabulary)
         state.model.train()
         stream = training_stream(task)
         seconds, nats = [], 0.0

@@ -27,6 +27,7 @@ from charrnn.runs.memory import out_of_memory
 from charrnn.runs.plan import Plan, apply_plan, make_plan
 from charrnn.runs.resume import check_corpus
 from charrnn.runs.saver import RunSaver
+from charrnn.runs.transfer import Origin, origin_of, provenance, refuse_itself
 from charrnn.runs.use import continuation, in_form
 from charrnn.scratch.network import StepNetwork
 from charrnn.stream.gather import LaneStream
@@ -55,10 +56,13 @@ def train_run(
         What the run came to: its folder, steps, why it ended, and its best validation.
 
     Raises:
-        UsageError: the folder holds a run and `mode` is `new`; or another process works in it.
+        UsageError: the folder holds a run and `mode` is `new`; or another process works in it; or the run that this
+            one starts from is not there, or is this one.
         ConfigError, DataError: the run cannot go on with this config or text.
         Interrupted: a signal asked to stop; the state has been saved.
     """
+    if mode != "resume":
+        refuse_itself(loaded.config, folder)
     with owned(folder) as run:
         checkpoint = None if mode == "force" else to_go_on_from(run, loaded, mode, console)
         corpus = prepared(loaded, corpora, console, interrupt.check).corpus
@@ -68,13 +72,16 @@ def train_run(
                 console.note(f"nothing to do: the run in {folder} is finished")
                 return _outcome(run, checkpoint.document("train"))
         # All that can be refused is refused before anything is deleted or written.
+        origin = origin_of(loaded.config) if checkpoint is None else None
         plan = make_plan(loaded.config.train, _former_plan(checkpoint))
         device = apply_plan(plan)
         task = LanguageTask(loaded.config, corpus)
         sampler = sampler_for(loaded.config, corpus, interrupt)
         events = tensorboard.wanted(loaded.config.train.tensorboard)
         with out_of_memory(loaded.config):
-            state = new_state(task, loaded.config, device)
+            state = new_state(task, loaded.config, device, origin)
+            if origin is not None:
+                origin.say(console, loaded.config, corpus.vocabulary)
             if checkpoint is not None:
                 state.restore(checkpoint, device)
                 _say_resumed(console, checkpoint, plan, state)
@@ -83,7 +90,8 @@ def train_run(
             positions = {} if checkpoint is None else checkpoint.document("train")["records"]
             with closing(RunLog(folder, console, positions, state.step, events)) as log:
                 write_text(run.config, render(loaded.anchored()))
-                saver = RunSaver(run, loaded.config.train.save, _documents(loaded.config, corpus, plan), log)
+                documents = _documents(loaded.config, corpus, plan, provenance(checkpoint, origin))
+                saver = RunSaver(run, loaded.config.train.save, documents, log)
                 if checkpoint is not None:
                     saver.resumed(state)
                 _train(run, task, state, saver, log, sampler, console, interrupt)
@@ -115,9 +123,11 @@ def training_stream(task: LanguageTask) -> LaneStream:
     return stream
 
 
-def new_state(task: LanguageTask, config: Config, device: torch.device) -> TrainState:
-    """A run at its very beginning, on `device`."""
+def new_state(task: LanguageTask, config: Config, device: torch.device, origin: Origin | None = None) -> TrainState:
+    """A run at its very beginning, on `device`; its weights are those of `origin` where there is one."""
     model = task.model().to(device)
+    if origin is not None:
+        origin.give(model, task.vocabulary)
     begun = task.initial_state(model, training_stream(task).rows)
     lanes = {name: tensor.detach().clone() for name, tensor in begun.items()}
     average = None if config.train.average is None else WeightAverage(config.train.average, model)
@@ -135,12 +145,13 @@ def _say_resumed(console: Console, checkpoint: Checkpoint, plan: Plan, state: Tr
         console.note("not bit for bit what an unbroken run would give: " + ", ".join(changed))
 
 
-def _documents(config: Config, corpus: TokenCorpus, plan: Plan) -> dict[str, Any]:
+def _documents(config: Config, corpus: TokenCorpus, plan: Plan, beginning: dict[str, Any]) -> dict[str, Any]:
     return {
         "config": {
             "config": config.model_dump(mode="json"),
             "corpus_digest": corpus.digest,
             "plan": asdict(plan),
+            **beginning,
         },
         "vocabulary": corpus.vocabulary.to_json(),
     }

@@ -189,7 +189,15 @@ def load_model(model: nn.Module, checkpoint: Checkpoint, group: str = "model") -
     Raises:
         CheckpointError: names or shapes differ.
     """
-    arrays = checkpoint.tensors(group)
+    load_arrays(model, checkpoint.tensors(group), checkpoint.folder)
+
+
+def load_arrays(model: nn.Module, arrays: Mapping[str, np.ndarray], where: object) -> None:
+    """Put the named arrays of a checkpoint at `where` into `model`.
+
+    Raises:
+        CheckpointError: names or shapes differ.
+    """
     targets = _tensors(model)
     ours = {name: tuple(tensor.shape) for name, tensor in targets.items()}
     theirs = {name: array.shape for name, array in arrays.items()}
@@ -197,7 +205,7 @@ def load_model(model: nn.Module, checkpoint: Checkpoint, group: str = "model") -
         odd = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
         raise CheckpointError(
             "the checkpoint is of another model",
-            where=checkpoint.folder,
+            where=where,
             why="\n".join(f"{n}: checkpoint {theirs.get(n)}, config {ours.get(n)}" for n in odd[:10]),
         )
     with torch.no_grad():

@@ -56,6 +56,30 @@ def test_check_stops_before_anything_is_written_but_the_corpus(shell: Shell) -> 
     assert not (shell.path / "runs").exists()
 
 
+def test_fine_tuning_from_a_run_on_another_text(shell: Shell) -> None:
+    shell("train", "tiny.yaml", "--quiet")
+    (shell.path / "other.txt").write_text("The cat sat on a mat; the dog ate it.\n" * 30)
+    settings = ("--set", "corpus.source=other.txt", "--from", "runs/tiny")
+    checked = shell("train", "tiny.yaml", *settings, "--check")
+    done = shell("train", "tiny.yaml", *settings, "--out", "runs/tuned")
+    for told in (checked, done):
+        assert "starting from runs/tiny/checkpoints/step-00000012 (best): " in told.stderr
+        assert "symbols keep their weights, 2 are new, " in told.stderr
+    assert done.stdout == "runs/tuned\n"
+    assert f'start_from: "{shell.path}/runs/tiny"' in (shell.path / "runs/tuned/config.yaml").read_text()
+    longer = ("--resume", "--out", "runs/tuned", "--set", "train.max_steps=14", "--quiet")
+    (shell.path / "runs/tiny").rename(shell.path / "gone")
+    shell("train", "runs/tuned/config.yaml", *longer)
+    refused = shell("train", "tiny.yaml", *settings, "--out", "runs/tuned", "--force", code=2)
+    assert "there is no such run" in refused.stderr
+
+
+def test_a_run_from_itself_is_refused_whatever_is_in_the_folder(shell: Shell) -> None:
+    shell("train", "tiny.yaml", "--quiet")
+    for option in ((), ("--force",)):
+        assert "cannot start from itself" in shell("train", "tiny.yaml", "--from", "runs/tiny", *option, code=2).stderr
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_saves_and_resume_goes_on(shell: Shell, number: signal.Signals, code: int) -> None:

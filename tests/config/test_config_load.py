@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from charrnn.config.load import config_from_source, flatten, load_config
+from charrnn.config.render import render
 from charrnn.config.schema import Config
 from charrnn.config.schema.model import LstmCore
 from charrnn.errors import ConfigError
@@ -247,6 +248,41 @@ def test_files_that_cannot_be_read(tmp_path):
     assert error(Path("latin.yaml")) == "latin.yaml:2:14: the byte 0xe9 is not UTF-8"
     Path("big.yaml").write_bytes(b"#" * (1 << 20) + b"\n")
     assert error(Path("big.yaml")) == "big.yaml:1:1: a config of more than 1 MiB is none"
+
+
+def test_the_run_to_start_from_is_absolute_wherever_it_is_named(load, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/base.yaml").write_text("corpus: {source: x}\ntrain: {start_from: runs/of-base}")
+    extending = "extends: sub/base.yaml\n"
+    (tmp_path / "sub/own.yaml").write_text("corpus: {source: x}\ntrain: {start_from: ../runs/own}")
+    for loaded, expected in [
+        (load("corpus: {source: x}"), None),
+        (load("corpus: {source: x}\ntrain: {start_from: null}"), None),
+        (load_config(Path("sub/own.yaml")), f"{tmp_path}/sub/../runs/own"),
+        (load(extending), f"{tmp_path}/sub/runs/of-base"),
+        (load(extending + "train: {start_from: runs/mine}"), f"{tmp_path}/runs/mine"),
+        (load_config(Path("sub/own.yaml"), ["train.start_from=runs/typed"]), f"{tmp_path}/runs/typed"),
+        (load_config(Path("sub/own.yaml"), ["train.start_from=/elsewhere"]), "/elsewhere"),
+        (load(extending + "train: {start_from: ~/runs/home}"), f"{tmp_path}/home/runs/home"),
+    ]:
+        assert loaded.config.train.start_from == expected
+    loaded = load(extending)
+    assert loaded.origins["train.start_from"] == "sub/base.yaml:2"
+    Path("copy").mkdir()
+    Path("copy/config.yaml").write_text(render(loaded.anchored()))
+    assert load_config(Path("copy/config.yaml")).config.train == loaded.config.train
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("3", "demo.yaml:2:9: train.start_from: should be text, not 3"),
+        ('""', "demo.yaml:2:9: train.start_from: should not be empty"),
+    ],
+)
+def test_a_run_to_start_from_that_is_none(problems, value, line):
+    assert problems(f"corpus: {{source: x}}\ntrain: {{start_from: {value}}}") == [line]
 
 
 class TestSource:

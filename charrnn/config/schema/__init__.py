@@ -36,6 +36,7 @@ IDENTITY = (
     "stream",
     "model",
     "train.seed",
+    "train.start_from",
     "train.optimizer.kind",
     "train.average",
     "train.precision",

@@ -129,6 +129,10 @@ class Train(Section):
     max_steps: Count | None = None
     """Updates in all. With both, the shorter ends the run; with neither, it is 5,000 steps."""
 
+    start_from: Annotated[str, Field(min_length=1)] | None = None
+    """A run's folder, or a checkpoint's, whose weights this run begins with (also --from); of a run it is the best
+    checkpoint, else the last. Relative to the config's folder. `null` begins with fresh weights."""
+
     optimizer: Optimizer = AdamW()
     schedule: Schedule = CosineSchedule()
 
