@@ -33,15 +33,18 @@ class LanguageTask:
         self.corpus = corpus
         self.vocabulary = corpus.vocabulary
 
-    def stream(self, split: str) -> LaneStream | None:
+    def stream(self, split: str, cut: tuple[int, int] | None = None) -> LaneStream | None:
         """Training lanes for `train`, evaluation lanes for the other splits; None where the split is empty.
 
-        Evaluation never fails for want of text: a short split is read by fewer lanes.
+        Evaluation never fails for want of text: a short split is read by fewer lanes. `cut` is the lanes and the
+        chunk to read any split by, in place of the config's.
         """
         tokens = self.corpus.split(split).tokens
         if len(tokens) == 0:
             return None
-        if split == "train":
+        if cut is not None:
+            lanes, chunk = min(cut[0], len(tokens)), cut[1]
+        elif split == "train":
             wanted, chunk = self.config.stream.lanes, self.config.stream.chunk
             lanes = auto_lanes(len(tokens), chunk) if wanted == "auto" else wanted
         else:
