@@ -1,0 +1,292 @@
+"""Line charts: the one module that draws; matplotlib is imported only where something is drawn.
+
+Nothing of matplotlib's global state is left changed, a user's `matplotlibrc` changes nothing, no display is needed, and
+the same data give the same bytes under the same version of matplotlib.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import math
+import re
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from charrnn.errors import MissingExtraError, UsageError
+from charrnn.files.atomic import make_folder, write_bytes
+
+_METADATA = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
+_WIDTH, _HEIGHT, _DPI = 7.0, 3.2, 150
+_MOST = 1e100  # axes overflow beyond it: what is farther out is as good as infinite
+_MARK_ROW = 12  # points of height for the label of a mark
+_ROUND = (1, 2, 5, 10)  # ticks at multiples of these
+# The palette of Okabe and Ito (2008), which colour-blind eyes tell apart, without its yellow; then with dashes.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#333333")
+_DASHES: tuple[Any, ...] = ("solid", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
+_STYLE = {
+    "svg.hashsalt": "charrnn",  # without it the names inside an SVG are drawn by chance
+    "svg.fonttype": "none",  # text stays text: small files, and letters that DejaVu lacks
+    "font.sans-serif": ["DejaVu Sans"],  # matplotlib brings it along; an SVG names any sans-serif as the second choice
+    "font.size": 9.0,
+    "text.color": "#222222",
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.edgecolor": "#888888",
+    "axes.labelcolor": "#444444",
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    **{f"{axis}tick.{size}.size": 0.0 for axis in "xy" for size in ("major", "minor")},  # the grid is there
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e8e8e8",
+    "lines.linewidth": 1.6,
+    "figure.constrained_layout.hspace": 0.08,
+    "figure.constrained_layout.wspace": 0.06,
+}
+# matplotlib's settings are global: one thread at a time may change them, and puts them back.
+_DRAWING = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Line:
+    """A named line through points; where a point is not finite, or beyond 1e100, it has a gap.
+
+    Attributes:
+        label: stands beside the line's end; none where empty.
+        x: where the points are.
+        y: as many values.
+
+    Raises:
+        ValueError: there are not as many y as x.
+    """
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.y):
+            raise ValueError(f"the line `{self.label}` has {len(self.x)} x and {len(self.y)} y")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A labelled vertical line at `x`; it is left out where x is not finite."""
+
+    label: str
+    x: float
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines over one pair of axes.
+
+    Attributes:
+        lines: what is drawn, in the order of their colours.
+        title: what the chart shows.
+        x_label: what x is, with its unit.
+        y_label: what y is, with its unit.
+        log_x: whether x is logarithmic; points at 0 and below are then left out.
+        marks: places on x.
+    """
+
+    lines: Sequence[Line]
+    title: str
+    x_label: str
+    y_label: str
+    log_x: bool = False
+    marks: Sequence[Mark] = ()
+
+
+def line_chart(
+    path: Path,
+    lines: Sequence[Line],
+    *,
+    title: str,
+    x_label: str,
+    y_label: str,
+    log_x: bool = False,
+    marks: Sequence[Mark] = (),
+) -> None:
+    """Draw one chart into the picture at `path`; arguments as `Chart`'s, errors as `grid_of_charts`'s."""
+    grid_of_charts(path, [Chart(lines, title, x_label, y_label, log_x, marks)], columns=1)
+
+
+def grid_of_charts(path: Path, charts: Sequence[Chart], *, columns: int = 2) -> None:
+    """Draw charts, row by row, into one picture.
+
+    Args:
+        path: the picture, `.svg` or `.png`; it appears complete or not at all, and its folder is made.
+        charts: what is drawn; at least one.
+        columns: charts in a row.
+
+    Raises:
+        UsageError: the name of the picture has another suffix.
+        MissingExtraError: matplotlib is not installed.
+        StorageError: the picture cannot be written.
+        ValueError: there are no charts.
+    """
+    suffix = check_picture(path)
+    if not charts:
+        raise ValueError("a picture needs at least one chart")
+    columns = min(columns, len(charts))
+    rows = math.ceil(len(charts) / columns)
+    height = max(_HEIGHT, 0.9 + 0.18 * max(len(chart.lines) for chart in charts))
+    buffer = io.BytesIO()
+    with _DRAWING, _style():
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(_WIDTH * columns, height * rows), layout="constrained")
+        for axes, chart in zip_longest(figure.subplots(rows, columns, squeeze=False).flat, charts):
+            if chart is None:
+                axes.remove()
+            else:
+                _draw(axes, chart)
+        figure.savefig(buffer, format=suffix[1:], dpi=_DPI, metadata=_METADATA[suffix])
+    make_folder(path.parent)
+    write_bytes(path, _unindented(buffer.getvalue()) if suffix == ".svg" else buffer.getvalue())
+
+
+def check_picture(path: Path) -> str:
+    """The suffix of a picture that can be drawn: for a caller with long work to do before it draws.
+
+    Raises:
+        UsageError: the name of the picture has another suffix.
+        MissingExtraError: matplotlib is not installed.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in _METADATA:
+        raise UsageError(
+            f"a picture is {' or '.join(_METADATA)}, not `{path.suffix}`",
+            where=path,
+            hint=f"name it {path.stem}.svg",
+        )
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingExtraError("matplotlib is not installed, and it draws", hint="pip install 'charrnn[plots]'")
+    return suffix
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    from matplotlib import style
+
+    with style.context(["default", _STYLE]), warnings.catch_warnings():
+        # Letters that the font lacks (an SVG leaves them to the reader's fonts, a PNG shows boxes), axes of one point.
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+def _draw(axes: Any, chart: Chart) -> None:
+    if chart.log_x:
+        axes.set_xscale("log")
+    else:
+        axes.locator_params(axis="x", steps=_ROUND)
+    axes.locator_params(axis="y", steps=_ROUND)
+    ends = [_draw_line(axes, line, chart.log_x, **_look(i)) for i, line in enumerate(chart.lines)]
+    marks = [mark for mark in chart.marks if _drawable(mark.x, chart.log_x)]
+    for number, mark in enumerate(marks):
+        _draw_mark(axes, mark, number)
+    for i, (line, height) in enumerate(zip(chart.lines, _heights(axes, ends), strict=True)):
+        _label_line(axes, line.label if ends[i] is not None else f"{line.label} (no points)", height, _look(i))
+    axes.set_title(_plain(chart.title, 90), pad=8 + _MARK_ROW * len(marks), parse_math=False)
+    axes.set_xlabel(_plain(chart.x_label, 70), parse_math=False)
+    axes.set_ylabel(_plain(chart.y_label, 40), parse_math=False)
+
+
+def _look(number: int) -> dict[str, Any]:
+    """Colour and dashes of the line with this number."""
+    dashes = number // len(_COLOURS) % len(_DASHES)
+    return {"color": _COLOURS[number % len(_COLOURS)], "linestyle": _DASHES[dashes]}
+
+
+def _drawable(x: float, log_x: bool) -> bool:
+    return abs(x) < _MOST and (x > 1.0 / _MOST or not log_x)
+
+
+def _draw_line(axes: Any, line: Line, log_x: bool, **look: Any) -> float | None:
+    """Draw a line with its gaps and return its last height; None where no point can be drawn."""
+    points = np.array([line.x, line.y], dtype=np.float64).T
+    shown = np.array([_drawable(x, log_x) and _drawable(y, False) for x, y in points], dtype=bool)
+    points[~shown] = np.nan
+    axes.plot(points[:, 0], points[:, 1], **look)
+    beside = np.concatenate([[False], shown, [False]])
+    alone = shown & ~beside[:-2] & ~beside[2:]
+    if alone.any():  # no line goes through a point between two gaps
+        axes.plot(points[alone, 0], points[alone, 1], color=look["color"], linestyle="none", marker="o", markersize=4)
+    return float(points[shown, 1][-1]) if shown.any() else None
+
+
+def _draw_mark(axes: Any, mark: Mark, number: int) -> None:
+    """A vertical line that ends above the axes, where its label hides nothing; each mark has a row of its own."""
+    axes.axvline(mark.x, color="#777777", linewidth=1.0, linestyle=(0, (3, 2)))
+    axes.annotate(
+        _plain(mark.label, 48),
+        xy=(mark.x, 1.0),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(0, 3 + _MARK_ROW * number),
+        textcoords="offset points",
+        ha="center",
+        color="#444444",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+        arrowprops={"arrowstyle": "-", "color": "#777777", "linewidth": 1.0, "shrinkA": 0, "shrinkB": 0},
+        zorder=9.0 - number / 100,  # the line to a higher row passes behind the labels of lower ones
+        annotation_clip=False,
+        parse_math=False,
+    )
+
+
+def _label_line(axes: Any, label: str, height: float, look: dict[str, Any]) -> None:
+    """Words beside the axes, and a dash before them in the look of the line."""
+    if label:
+        axes.annotate(
+            _plain(label, 36),
+            xy=(1.0, height),
+            xycoords="axes fraction",
+            xytext=(26, 0),
+            textcoords="offset points",
+            va="center",
+            arrowprops={"arrowstyle": "-", "linewidth": 1.6, "shrinkA": 2, "shrinkB": 4, "relpos": (0, 0.5), **look},
+            annotation_clip=False,
+            parse_math=False,
+        )
+
+
+def _heights(axes: Any, ends: Sequence[float | None]) -> list[float]:
+    """Where labels stand, as shares of the height of the axes: as near to the lines' ends as they have room."""
+    low, high = axes.get_ylim()
+    wanted = [0.0 if end is None else (end - low) / (high - low) for end in ends]
+    room = min(0.075, 1.0 / max(len(ends) - 1, 1))
+    upwards = sorted(range(len(ends)), key=lambda i: (wanted[i], -i))
+    heights, floor, ceiling = list(wanted), 0.0, 1.0
+    for i in upwards:
+        heights[i] = max(wanted[i], floor)
+        floor = heights[i] + room
+    for i in reversed(upwards):
+        heights[i] = min(heights[i], ceiling)
+        ceiling = heights[i] - room
+    return heights
+
+
+def _unindented(svg: bytes) -> bytes:
+    """An SVG without the indentation, which is a tenth of it; texts hold no line breaks."""
+    return re.sub(rb"\n +", b"\n", svg)
+
+
+def _plain(text: str, most: int) -> str:
+    """`text` on one line, without what an XML file cannot hold; a long one loses its middle."""
+    text = "".join(c if c.isprintable() else " " for c in text).strip()
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[half - most + 1 :]}"
