@@ -89,8 +89,11 @@ class Stream(Protocol):
 class Task(Protocol):
     """Something a user can train: it binds a corpus, its streams, a model, a loss and metrics."""
 
-    def stream(self, split: str) -> Stream | None:
-        """The batches of `train`, `valid` or `test`; None where the split is empty."""
+    def stream(self, split: str, cut: tuple[int, int] | None = None) -> Stream | None:
+        """The batches of `train`, `valid` or `test`; None where the split is empty.
+
+        `cut` is the lanes and the chunk to read by, as evaluation reads, in place of the config's.
+        """
 
     def model(self) -> nn.Module:
         """A model with fresh weights, on the CPU."""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from charrnn import __version__
-from charrnn.cli import baseline, common, config, init, prepare, sample, train
+from charrnn.cli import baseline, common, config, evaluate, init, prepare, sample, train
 from charrnn.errors import CharRnnError, Interrupted
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("init")(init.init)
 app.command("prepare")(prepare.prepare)
 app.command("train")(train.train)
 app.command("sample")(sample.sample)
+app.command("evaluate")(evaluate.evaluate)
 app.command("baseline")(baseline.baseline)
 app.add_typer(config.app, name="config")
 

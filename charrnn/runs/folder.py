@@ -170,3 +170,21 @@ def find_checkpoint(place: Path | None, runs: Path) -> tuple[Checkpoint, str]:
         raise UsageError("there is no such run", where=place, hint="name a run's folder, such as runs/demo")
     run = newest_run(runs) if place is None else RunFolder(place)
     return run.preferred()
+
+
+def config_beside(checkpoint: Checkpoint) -> Path:
+    """The resolved config of the run that a checkpoint lies in.
+
+    Raises:
+        UsageError: the checkpoint lies in no run's folder, or that has no config.
+    """
+    parent = checkpoint.folder.absolute().parent
+    run = RunFolder(parent.parent)
+    if run.checkpoints != parent or not run.config.is_file():
+        raise UsageError(
+            "this checkpoint is not in its run's folder, so nothing says where its text lies",
+            where=checkpoint.folder,
+            why=f"there is no {run.config}",
+            hint="name the config that it was trained with: --config CONFIG",
+        )
+    return run.config

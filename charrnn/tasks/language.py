@@ -34,18 +34,20 @@ class LanguageTask:
         self.corpus = corpus
         self.vocabulary = corpus.vocabulary
 
-    def stream(self, split: str) -> LaneStream | None:
+    def stream(self, split: str, cut: tuple[int, int] | None = None) -> LaneStream | None:
         """Training lanes for `train`, evaluation lanes for the other splits; None where the split is empty.
 
-        Evaluation never fails for want of text: a short split is read by fewer lanes.
+        Evaluation never fails for want of text: a short split is read by fewer lanes. `cut` is the lanes and the
+        chunk to read any split by, in place of the config's.
         """
         part = self.corpus.split(split)
         tokens = part.tokens
         if len(tokens) == 0:
             return None
-        if split != "train":
-            lanes, chunk = min(self.config.evaluate.lanes, len(tokens)), self.config.evaluate.chunk
-            return LaneStream(tokens, LanePlan(len(tokens), lanes, chunk, documents=part.documents))
+        if cut is None and split != "train":
+            cut = self.config.evaluate.lanes, self.config.evaluate.chunk
+        if cut is not None:
+            return LaneStream(tokens, LanePlan(len(tokens), min(cut[0], len(tokens)), cut[1], documents=part.documents))
         settings = self.config.stream
         lanes = auto_lanes(len(tokens), settings.chunk) if settings.lanes == "auto" else settings.lanes
         plan = LanePlan(

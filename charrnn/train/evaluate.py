@@ -1,8 +1,12 @@
-"""Evaluation of a whole split: its own lanes, its own state; training's is untouched."""
+"""Evaluation of a whole split: its own lanes, its own state; training's is untouched.
+
+Shapes: B rows (lanes), T steps.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -27,7 +31,12 @@ class Evaluation:
 
 
 def evaluate(
-    task: Task, model: nn.Module, split: str, device: torch.device, check: Callable[[], None]
+    task: Task,
+    model: nn.Module,
+    split: str,
+    device: torch.device,
+    check: Callable[[], None],
+    cut: tuple[int, int] | None = None,
 ) -> Evaluation | None:
     """Run `model` once over a split, in evaluation mode; None where the split is empty.
 
@@ -37,23 +46,72 @@ def evaluate(
         split: `train`, `valid` or `test`.
         device: where the batches go.
         check: called before every batch; it may raise to stop.
+        cut: the lanes and the chunk to read by, in place of the config's.
     """
-    stream = task.stream(split)
+    stream = task.stream(split, cut)
     if stream is None:
         return None
-    training = model.training
-    model.eval()
-    try:
+    with _only_reading(model):
         state = task.initial_state(model, stream.rows)
         nats = torch.zeros((), dtype=torch.float64, device=device)
         count = torch.zeros((), dtype=torch.int64, device=device)
+        for step in range(stream.steps_per_epoch):
+            check()
+            loss = task.loss(model, stream.batch(step, device), state)
+            state = loss.state
+            nats += loss.sum.double()
+            count += loss.count
+    return Evaluation(nats.item() / count.item(), int(count.item()), stream.rows)
+
+
+def position_losses(
+    task: Task,
+    model: nn.Module,
+    split: str,
+    device: torch.device,
+    check: Callable[[], None],
+    cut: tuple[int, int],
+) -> list[float] | None:
+    """The mean nats of the k-th token after a cold start, for k from 1; None where the split is empty.
+
+    Every lane is cut into windows, and the state begins anew in front of each, so the k-th token is predicted from the
+    k tokens before it and nothing else (from fewer where the split begins). The last window of a lane may be short: it
+    counts at the positions that it has.
+
+    Args:
+        task: what is trained.
+        model: its model, on `device`; its training mode is given back as it was.
+        split: `train`, `valid` or `test`.
+        device: where the batches go.
+        check: called before every batch; it may raise to stop.
+        cut: the lanes to read by, and the tokens of a window.
+
+    Returns:
+        One figure per position: as many as the window has tokens, or fewer where no lane is so long.
+    """
+    stream = task.stream(split, cut)
+    if stream is None:
+        return None
+    nats_T = torch.zeros(cut[1], dtype=torch.float64, device=device)
+    count_T = torch.zeros(cut[1], dtype=torch.int64, device=device)
+    with _only_reading(model):
+        cold = task.initial_state(model, stream.rows)
+        for step in range(stream.steps_per_epoch):
+            check()
+            batch = stream.batch(step, device)
+            nats_T += task.loss(model, batch, cold).each.double().sum(0)
+            count_T += batch.mask_BT.sum(0)
+    reached_T = count_T > 0
+    return (nats_T[reached_T] / count_T[reached_T]).tolist()
+
+
+@contextmanager
+def _only_reading(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode and no gradients inside the block; the former mode comes back after it."""
+    training = model.training
+    model.eval()
+    try:
         with torch.no_grad():
-            for step in range(stream.steps_per_epoch):
-                check()
-                loss = task.loss(model, stream.batch(step, device), state)
-                state = loss.state
-                nats += loss.sum.double()
-                count += loss.count
+            yield
     finally:
         model.train(training)
-    return Evaluation(nats.item() / count.item(), int(count.item()), stream.rows)

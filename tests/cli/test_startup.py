@@ -49,6 +49,8 @@ def probe(folder: Path, *arguments: str, text: str = "") -> tuple[int, bool, str
         (["baseline", "right.yaml"], 0),
         (["init", "text.txt"], 0),
         (["sample"], 2),
+        (["evaluate"], 2),
+        (["evaluate", "--help"], 0),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
 )

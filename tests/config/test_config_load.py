@@ -178,7 +178,7 @@ def test_a_wrong_value_of_the_corpus_is_told_in_a_sentence(problems, inside, lin
     [
         ("train: {epoch: 1}", "train.epoch", "did you mean `epochs`?"),
         ("sample: {top-k: 1}", "sample.top-k", "did you mean `top_k`?"),
-        ("lr: 1e-3", "lr", "did you mean `train.optimizer.lr`?"),
+        ("lr: 1e-3", "lr", "did you mean `train.optimizer.lr` or `evaluate.dynamic.lr`?"),
         ("train: {lr: 1e-3}", "train.lr", "did you mean `train.optimizer.lr`?"),
         ("optimizer: {lr: 1e-3}", "optimizer", "did you mean `train.optimizer`?"),
         (

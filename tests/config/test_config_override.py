@@ -93,7 +93,7 @@ def test_a_relative_source_refers_to_the_current_folder(load):
         ("train.seed", ": an override is `key=value`, as in `train.epochs=3`"),
         ("=3", ": there is no key before the `=`, or an empty one between dots"),
         ("train..seed=3", ": there is no key before the `=`, or an empty one between dots"),
-        ("lr=1", ": lr: no such key — did you mean `train.optimizer.lr`?"),
+        ("lr=1", ": lr: no such key — did you mean `train.optimizer.lr` or `evaluate.dynamic.lr`?"),
         ("train.sed=1", ": train.sed: no such key — did you mean `seed`?"),
         ("corpus.split.0=1", ": corpus.split.0: no such key: `corpus.split` is a value, set it whole"),
         ("extends=x.yaml", ": extends: no such key"),

@@ -6,6 +6,10 @@ import pytest
 import torch
 from lab import Lab
 
+from charrnn.config.load import load_config
+from charrnn.logs.console import Console
+from charrnn.runs.evaluate import Wanted, evaluate_run
+from charrnn.runs.folder import config_beside, find_checkpoint
 from charrnn.runs.use import open_model
 from charrnn.train.interrupt import Interrupt
 
@@ -33,3 +37,18 @@ def test_a_deterministic_run_resumes_bit_for_bit_on_a_gpu(lab: Lab) -> None:
         lab.train("broken", "new", Stopper(40, hard=True), *settings)
     lab.train("broken", "resume", Interrupt(), *settings)
     assert lab.records("whole") == lab.records("broken")
+
+
+def test_dynamic_evaluation_learns_on_a_gpu_as_on_a_cpu(lab: Lab) -> None:
+    """cuDNN refuses gradients in evaluation mode; in float64 the two devices agree closely."""
+    lab.train("run", "new", Interrupt(), "train.device=cpu", "train.precision=fp64", "train.epochs=2")
+    checkpoint, _ = find_checkpoint(lab.path / "run", lab.path)
+    found = []
+    for device in ("cpu", "cuda"):
+        loaded = load_config(config_beside(checkpoint), [f"train.device={device}"])
+        with Console(quiet=True) as console:
+            result = evaluate_run(
+                checkpoint, loaded, Wanted("valid", 8, True), lab.path / "corpora", console, Interrupt()
+            )
+        found.append(result["dynamic"]["nats"])
+    assert found[1] == pytest.approx(found[0], rel=1e-6)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from charrnn.errors import Interrupted
 from charrnn.tasks.language import LanguageTask
-from charrnn.train.evaluate import evaluate
+from charrnn.train.evaluate import evaluate, position_losses
 from charrnn.train.state import TrainState
 
 CPU = torch.device("cpu")
@@ -78,3 +78,46 @@ def test_it_can_be_stopped_between_batches(make_task: MakeTask) -> None:
         evaluate(task, model, "valid", CPU, stop)
     assert len(calls) == 3
     assert model.training
+
+
+@pytest.mark.parametrize("split", ["train", "valid"])
+def test_a_cut_goes_before_the_lanes_and_the_chunk_of_the_config(make_task: MakeTask, split: str) -> None:
+    """The figure is the config's for that many lanes, whatever split is read."""
+    task = make_task()
+    cut = evaluate(task, task.model(), split, CPU, nothing, (5, 11))
+    assert cut is not None
+    tokens = torch.from_numpy(task.corpus.split(split).tokens.astype("int64"))
+    nats, model = 0.0, task.model().eval()
+    for lane in torch.tensor_split(torch.arange(len(tokens)), 5):
+        x = torch.where(lane > 0, tokens[lane - 1], 0)
+        logits, _ = model(x[None], model.initial_state(1))
+        nats += F.cross_entropy(logits[0], tokens[lane], reduction="sum").item()
+    assert (cut.count, cut.lanes) == (len(tokens), 5)
+    assert cut.nats == pytest.approx(nats / len(tokens), rel=1e-12)
+
+
+@pytest.mark.parametrize(("lanes", "window"), [(1, 7), (3, 8), (2, 1), (1, 180), (3, 100)])
+def test_position_losses_are_those_of_windows_that_begin_cold(make_task: MakeTask, lanes: int, window: int) -> None:
+    task = make_task(
+        model={"input": {"size": 6, "batchnorm": True}, "core": {"hidden": 8, "dropout": 0.5, "layers": 2}}
+    )
+    model = task.model().train()
+    found = position_losses(task, model, "valid", CPU, nothing, (lanes, window))
+    assert model.training
+    model.eval()
+    tokens = torch.from_numpy(task.corpus.split("valid").tokens.astype("int64"))
+    at: dict[int, list[float]] = {}
+    for lane in torch.tensor_split(torch.arange(len(tokens)), lanes):
+        for piece in lane.split(window):
+            x = torch.where(piece > 0, tokens[piece - 1], 0)
+            logits, _ = model(x[None], model.initial_state(1))
+            for k, nats in enumerate(F.cross_entropy(logits[0], tokens[piece], reduction="none").tolist()):
+                at.setdefault(k, []).append(nats)
+    assert found == pytest.approx([sum(at[k]) / len(at[k]) for k in range(len(at))], rel=1e-11)
+    assert len(found or []) == min(window, -(-len(tokens) // lanes))
+
+
+def test_an_empty_split_has_no_position_losses(make_task: MakeTask) -> None:
+    task = make_task()
+    task = make_task(corpus={"source": task.config.corpus.source, "split": [800, "rest", 0]})
+    assert position_losses(task, task.model(), "test", CPU, nothing, (1, 4)) is None

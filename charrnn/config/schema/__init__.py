@@ -52,6 +52,7 @@ MANNER = (
     "train.tensorboard",
     "train.save",
     "evaluate.chunk",
+    "evaluate.dynamic",
     "sample",
 )
 """Keys (with all below them) that only say how to compute and what to report: a finished run stays finished."""

@@ -6,9 +6,54 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from charrnn.config.schema.base import AsTuple, Count, Section
+from charrnn.config.schema.base import AsTuple, Count, Section, default_kind
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Size = Annotated[float, Field(ge=0.0)]
+
+
+class _Dynamic(Section):
+    segment: Count = 20
+    """Tokens between two updates; each gradient reaches back so far."""
+
+    lanes: Count = 1
+    """Lanes that the split is read by, one copy of the weights learning from all of them; 1 is strictly online."""
+
+
+class RmsDynamic(_Dynamic):
+    """Gradients are divided by their usual size over the training text, and weights are drawn back to where they
+    were, those with usually large gradients the most (Krause et al. 2018, section 4)."""
+
+    kind: Literal["rms"] = "rms"
+
+    lr: Size = 5e-4
+    """The rate: how far a gradient of the usual size moves a weight. It and the keys below were found on the validation
+    split of `named:nietzsche`; see docs/evaluation.md."""
+
+    decay: Size = 1e-3
+    """The share of its way back to the trained value that each segment draws an average weight."""
+
+    eps: Annotated[float, Field(gt=0.0)] = 0.03
+    """Added to the usual size of a gradient, in units of its mean over all weights: weights whose gradient was nearly
+    always zero do not leap."""
+
+    statistics: Count = 400
+    """Segments of the training split, spread over it, whose gradients give the usual sizes."""
+
+
+class SgdDynamic(_Dynamic):
+    """Plain steps against the gradient, and a draw back to the trained weights that is the same for all."""
+
+    kind: Literal["sgd"]
+
+    lr: Size = 0.05
+    """The rate, for the gradient of a segment's mean loss per token."""
+
+    decay: Size = 3e-4
+    """The share of its way back to the trained value that each segment draws a weight."""
+
+
+Dynamic = Annotated[RmsDynamic | SgdDynamic, Field(discriminator="kind"), default_kind("rms")]
 
 
 class Evaluate(Section):
@@ -23,6 +68,9 @@ class Evaluate(Section):
 
     every: Count | Literal["epoch"] = "epoch"
     """Steps between evaluations, or `epoch`."""
+
+    dynamic: Dynamic = RmsDynamic()
+    """How `charrnn evaluate --dynamic` lets a copy of the weights learn from the text that it has just predicted."""
 
 
 class Sample(Section):

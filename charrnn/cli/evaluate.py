@@ -1,0 +1,108 @@
+"""`charrnn evaluate`: what a trained model loses on a split of its text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from charrnn.cli import common
+
+_FIGURES = ("nats", "bits_per_char", "bits_per_byte", "perplexity")
+
+
+def evaluate(
+    run: Annotated[
+        Path | None,
+        typer.Argument(metavar="RUN", help="A run or a checkpoint; default: the newest run in runs/."),
+    ] = None,
+    split: Annotated[Literal["valid", "test", "train"], typer.Option(help="The split to score.")] = "valid",
+    dynamic: Annotated[
+        bool, typer.Option("--dynamic", help="Also let a copy of the weights learn from what it has just predicted.")
+    ] = False,
+    positions: Annotated[int, typer.Option(min=1, help="Positions after a cold start whose losses are reported.")] = 64,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the loss at each position into this file (needs the extra `plots`).")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="The config of the run, for a checkpoint that is not in its run's folder.")
+    ] = None,
+    overrides: common.Overrides = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="auto|cpu|cuda[:N]", help="The same as --set train.device=…")
+    ] = None,
+    quiet: common.Quiet = False,
+    as_json: common.Json = False,
+) -> None:
+    """Score the best checkpoint of a run on a split: nats, bits, perplexity, and the loss position by position.
+
+    The figures for `valid` are those that training recorded. A model is chosen by them, so report `test`.
+    """
+    from charrnn.logs.console import Console
+    from charrnn.runs.folder import config_beside, find_checkpoint
+    from charrnn.train.interrupt import listening
+
+    if picture is not None:
+        from charrnn.report.plots import check_picture
+
+        check_picture(picture)
+    settings = [*(overrides or []), *([f"train.device={device}"] if device else [])]
+    with Console(quiet=quiet) as console, listening() as interrupt:
+        checkpoint, which = find_checkpoint(run, common.RUNS)
+        loaded = common.load(config or config_beside(checkpoint), settings, console)
+        console.note(f"evaluating {checkpoint.folder} ({which})")
+        from charrnn.runs.evaluate import Wanted, evaluate_run
+
+        wanted = Wanted(split, positions, dynamic)
+        result = evaluate_run(checkpoint, loaded, wanted, common.CORPORA, console, interrupt)
+    if picture is not None:
+        _draw(picture, result)
+    if as_json:
+        common.write_json(result)
+    else:
+        common.write("".join(f"{line}\n" for line in _table(result)))
+
+
+def _draw(path: Path, result: Mapping[str, Any]) -> None:
+    from charrnn.report.plots import Line, line_chart
+
+    positions = result["positions"]
+    places = range(1, len(positions["nats"]) + 1)
+    line_chart(
+        path,
+        [Line("", places, positions["nats"])],
+        title=f"{result['split']}: loss after a cold start",
+        x_label="position k, in tokens after the cold start",
+        y_label="mean nats at position k",
+        log_x=True,
+    )
+
+
+def _table(result: Mapping[str, Any]) -> Iterator[str]:
+    told = " (the text that it was trained on)" if result["training_text"] else ""
+    yield f"{result['split']}{told}, {result['tokens']} tokens"
+    yield "                  lanes  nats/token  bits/char  bits/byte  perplexity"
+    yield _row("static", result)
+    dynamic = result["dynamic"]
+    if dynamic is not None:
+        yield _row("static", dynamic["static"])
+        yield _row(f"dynamic ({dynamic['settings']['kind']})", dynamic)
+        gain = dynamic["gain"]
+        yield f"{'gain':<23}  {gain['nats']:10.4f}  {gain['bits_per_char']:9.4f}  {gain['bits_per_byte']:9.4f}"
+    positions = result["positions"]
+    yield ""
+    yield f"{positions['figure']} (windows of {positions['window']} tokens)"
+    for position in _powers(len(positions["nats"])):
+        yield f"{position:6d}  {positions['nats'][position - 1]:10.4f}"
+
+
+def _row(name: str, figures: Mapping[str, Any]) -> str:
+    nats, char, byte, perplexity = (figures[name] for name in _FIGURES)
+    return f"{name:<16}  {figures['lanes']:5d}  {nats:10.4f}  {char:9.4f}  {byte:9.4f}  {perplexity:10.4f}"
+
+
+def _powers(last: int) -> list[int]:
+    """1, 2, 4, … and the last."""
+    return [*(2**n for n in range((last - 1).bit_length())), last]

@@ -1,0 +1,185 @@
+"""What a trained model loses on a split of its own text: as training validates it, position by position, adapting."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from charrnn.checkpoint.read import Checkpoint
+from charrnn.config.load import Loaded, flatten
+from charrnn.corpus.tokens import TokenCorpus
+from charrnn.errors import ConfigError, DataError, DivergedError, UsageError
+from charrnn.logs.console import Console
+from charrnn.runs.corpus import prepared
+from charrnn.runs.memory import out_of_memory
+from charrnn.runs.plan import apply_plan, make_plan
+from charrnn.runs.resume import check_corpus, differences
+from charrnn.runs.use import config_of
+from charrnn.tasks.language import LanguageTask
+from charrnn.text.watch import Watch
+from charrnn.train.dynamic import evaluate_dynamically
+from charrnn.train.evaluate import Evaluation, evaluate, position_losses
+from charrnn.train.interrupt import Interrupt
+from charrnn.train.state import load_model
+
+POSITIONS = "mean nats at position k after a cold start"
+
+_OF_THE_MODEL = ("task", "corpus.", "model.", "train.precision")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to measure.
+
+    Attributes:
+        split: `train`, `valid` or `test`.
+        positions: the tokens of a window, for the loss at each position after a cold start.
+        dynamic: whether to evaluate dynamically too, as `evaluate.dynamic` says.
+    """
+
+    split: str
+    positions: int
+    dynamic: bool
+
+
+def evaluate_run(
+    checkpoint: Checkpoint, loaded: Loaded, wanted: Wanted, corpora: Path, console: Console, interrupt: Interrupt
+) -> dict[str, Any]:
+    """Measure the model of a checkpoint on a split of the text that it was trained with.
+
+    Read by the lanes and the chunk of the config, the validation split gives to the last bit what training recorded,
+    on the same machine.
+
+    Args:
+        checkpoint: the model.
+        loaded: the config of its run; keys that only say how to measure and to compute may differ.
+        wanted: what to measure.
+        corpora: where corpora are looked for and prepared.
+        console: shows the progress.
+        interrupt: the signals so far.
+
+    Returns:
+        Split, tokens and lanes with nats, bits per character and byte, and perplexity; `positions`; and `dynamic` with
+        the static figure at the same lanes and the gain, or None.
+
+    Raises:
+        ConfigError: the config is of another model.
+        DataError: the text is another one, or the split is empty.
+        UsageError: the windows are longer than the split; or there is no such device.
+        CheckpointError: the checkpoint is damaged.
+        DivergedError: a loss is not finite.
+        Interrupted: a signal asked to stop.
+    """
+    config = loaded.config
+    _check_model(checkpoint, loaded)
+    corpus = _corpus(checkpoint, loaded, corpora, console, interrupt)
+    _check_split(corpus, wanted)
+    former = checkpoint.document("config")["plan"]
+    plan = make_plan(config.train, former)
+    changed = plan.differences(former)
+    if changed:
+        console.note("not as the run was trained, so the last digits may differ: " + ", ".join(changed))
+    device = apply_plan(plan)
+    with out_of_memory(config):
+        task = LanguageTask(config, corpus)
+        model = task.model().to(device)
+        load_model(model, checkpoint)
+        measure = _Measure(task, model, wanted.split, device, Watch(console.progress, interrupt.check))
+        figures = {
+            "checkpoint": str(checkpoint.folder),
+            "step": checkpoint.step,
+            "split": wanted.split,
+            "training_text": wanted.split == "train",
+            "tokens": len(corpus.split(wanted.split).tokens),
+            **measure.static(config.evaluate.lanes),
+            "positions": measure.positions(wanted.positions),
+        }
+        dynamic = measure.dynamic() if wanted.dynamic else None
+    if dynamic is not None and dynamic["gain"]["nats"] < 0.0:
+        console.note("dynamic evaluation lost by learning: a lower evaluate.dynamic.lr learns more carefully")
+    return figures | {"dynamic": dynamic}
+
+
+@dataclass(frozen=True)
+class _Measure:
+    task: LanguageTask
+    model: nn.Module
+    split: str
+    device: torch.device
+    watch: Watch
+
+    def static(self, lanes: int) -> dict[str, Any]:
+        cut = (lanes, self.task.config.evaluate.chunk)
+        return self._figures(evaluate(self.task, self.model, self.split, self.device, self.watch.check, cut))
+
+    def positions(self, window: int) -> dict[str, Any]:
+        tokens = len(self.task.corpus.split(self.split).tokens)
+        # No more lanes than leave every lane a whole window.
+        cut = (min(self.task.config.evaluate.lanes, tokens // window), window)
+        nats = position_losses(self.task, self.model, self.split, self.device, self.watch.check, cut)
+        return {"figure": POSITIONS, "window": window, "lanes": cut[0], "nats": nats}
+
+    def dynamic(self) -> dict[str, Any]:
+        settings = self.task.config.evaluate.dynamic
+        static = self.static(settings.lanes)
+        result = evaluate_dynamically(self.task, self.model, self.split, self.device, settings, self.watch)
+        adapted = self._figures(result)
+        gain = {name: static[name] - adapted[name] for name in ("nats", "bits_per_char", "bits_per_byte")}
+        return {"settings": settings.model_dump(mode="json"), **adapted, "static": static, "gain": gain}
+
+    def _figures(self, result: Evaluation | None) -> dict[str, Any]:
+        assert result is not None, "an empty split is refused before"
+        if not math.isfinite(result.nats):
+            raise DivergedError(
+                f"the loss of the {self.split} split is {result.nats}", hint="evaluate an earlier checkpoint of the run"
+            )
+        return {"lanes": result.lanes} | self.task.metrics(result.nats, self.split)
+
+
+def _check_model(checkpoint: Checkpoint, loaded: Loaded) -> None:
+    changed = differences(flatten(config_of(checkpoint)), flatten(loaded.config))
+    wrong = [f"{key}: {before} → {now}" for key, before, now in changed if key.startswith(_OF_THE_MODEL)]
+    if wrong:
+        raise ConfigError(
+            "the config is not the one that this model was trained with",
+            where=checkpoint.folder,
+            why="\n".join(["key: in the checkpoint → in the config", *wrong]),
+            hint="leave these keys as they were; `evaluate` and how to compute may be set",
+        )
+
+
+def _corpus(
+    checkpoint: Checkpoint, loaded: Loaded, corpora: Path, console: Console, interrupt: Interrupt
+) -> TokenCorpus:
+    """The corpus that the model was trained with: found under whatever name it has, else prepared."""
+    digest = checkpoint.document("config")["corpus_digest"][:8]
+    there = sorted(corpora.glob(f"*-{digest}"))
+    name = there[0].name.removesuffix(f"-{digest}") if there else loaded.base.name
+    corpus = prepared(replace(loaded, name=name), corpora, console, interrupt.check).corpus
+    try:
+        check_corpus(checkpoint, corpus)
+    except DataError as error:
+        error.hint = "bring the former text back; a model is measured on the text that it was split from"
+        raise
+    return corpus
+
+
+def _check_split(corpus: TokenCorpus, wanted: Wanted) -> None:
+    tokens = len(corpus.split(wanted.split).tokens)
+    if tokens == 0:
+        raise DataError(
+            f"the {wanted.split} split is empty",
+            where=corpus.folder,
+            hint="name another one with --split, or train with a share for it in corpus.split",
+        )
+    if wanted.positions > tokens:
+        raise UsageError(
+            f"--positions {wanted.positions} is longer than the {wanted.split} split",
+            why=f"it has {tokens} tokens",
+            hint=f"choose at most {tokens}",
+        )
