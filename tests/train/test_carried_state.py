@@ -56,7 +56,7 @@ class Transparent:
         self.seen: list[Mapping[str, list[int]]] = []
         self.read: list[list[int]] = [[] for _ in range(stream.rows)]
 
-    def stream(self, split: str) -> LaneSlice:
+    def stream(self, split: str, cut: tuple[int, int] | None = None) -> LaneSlice:
         return self.stream_of
 
     def model(self) -> nn.Module:
