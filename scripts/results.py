@@ -12,12 +12,14 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import measure
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results.json"
@@ -28,31 +30,47 @@ BEGIN, END = "<!-- results: drawn by scripts/results.py from docs/results.json -
 
 @dataclass(frozen=True)
 class Row:
-    """What is measured, by which config, and what it is held against (nats per character, and whose figure it is)."""
+    """What is measured, by which config and how, and what it is held against: nats per character, and whose they are.
+
+    `against` names another row; without it and `reference` the measuring may bring a reference of its own.
+    """
 
     title: str
     config: str
-    reference: float | None
-    source: str
-    ngram: bool = False
+    how: Callable[[str], dict[str, Any]] = measure.trained
+    reference: float | None = None
+    source: str = "—"
+    against: str | None = None
 
 
+NGRAM = "n-gram, interpolated Kneser–Ney, same text and split"
 ROWS = {
     "L6": Row(
         "stateful LSTM 256, Nietzsche lower-cased, split of 2018",
         "configs/nietzsche-lstm.yaml",
-        1.358,
-        "course of 2018, validation",
+        reference=1.358,
+        source="course of 2018, validation",
     ),
-    "L11": Row(
-        "n-gram, interpolated Kneser–Ney, same text and split",
+    "L6-find-lr": Row(
+        "L6 at the rate that `charrnn find-lr` suggests",
         "configs/nietzsche-lstm.yaml",
-        None,
-        "—",
-        ngram=True,
+        measure.at_suggested_rate,
+        source="L6, its rate tuned by hand",
+        against="L6",
     ),
-    "demo": Row("small stateful LSTM, Python's language reference (`make demo`)", "configs/demo.yaml", None, "—"),
-    "demo-L11": Row("n-gram, interpolated Kneser–Ney, same text and split", "configs/demo.yaml", None, "—", ngram=True),
+    "L6-tune": Row(
+        "L6 for two epochs, the best of a search by two processes",
+        "configs/craft/tune-nietzsche.yaml",
+        measure.searched,
+    ),
+    "L11": Row(NGRAM, "configs/nietzsche-lstm.yaml", measure.ngrams),
+    "dynamic": Row(
+        "LSTM 384, tiny-shakespeare, adapting to what it reads (dynamic evaluation)",
+        "configs/shakespeare-lstm.yaml",
+        measure.adapting,
+    ),
+    "demo": Row("small stateful LSTM, Python's language reference (`make demo`)", "configs/demo.yaml"),
+    "demo-L11": Row(NGRAM, "configs/demo.yaml", measure.ngrams),
 }
 
 
@@ -60,65 +78,12 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case ["measure", name] if name in ROWS:
             commit = current_commit()  # of the code that measures, not of what is there when it is done
-            measured = measure_ngram(ROWS[name]) if ROWS[name].ngram else measure_run(ROWS[name])
-            store(name, {"commit": commit, **measured})
+            store(name, {"commit": commit, **ROWS[name].how(ROWS[name].config)})
             draw()
         case ["draw"]:
             draw()
         case _:
             sys.exit(f"usage: scripts/results.py measure {'|'.join(ROWS)} | draw")
-
-
-def charrnn(*arguments: str) -> dict[str, Any]:
-    """Run a command of charrnn and return the JSON it prints."""
-    command = [sys.executable, "-m", "charrnn", *arguments, "--json"]
-    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE)
-    return json.loads(done.stdout)
-
-
-def measure_run(row: Row) -> dict[str, Any]:
-    arguments = ["train", row.config, "--resume"]
-    outcome = charrnn(*arguments)
-    check = charrnn("train", row.config, "--check")
-    run = ROOT / outcome["run"]
-    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    last = [record for record in records if record["split"] == "valid"][-1]
-    best = outcome["best"]
-    checkpoint = (run / "best").read_text(encoding="utf-8").strip()
-    config = json.loads((run / "checkpoints" / checkpoint / "config.json").read_text(encoding="utf-8"))
-    return {
-        "command": shlex.join(["charrnn", *arguments]),
-        "seeds": [config["config"]["train"]["seed"]],
-        "device": config["plan"]["device_name"],
-        "threads": config["plan"]["threads"],
-        "torch": config["plan"]["torch"],
-        "figures": {
-            "valid_nats": best["nats"],
-            "valid_bits_per_char": best["bits_per_char"],
-            "valid_step": best["step"],
-            "valid_lanes": last["lanes"],
-            "train_nats_last_epoch": last["train_nats"],
-            "steps": outcome["step"],
-            "parameters": check["parameters"],
-        },
-    }
-
-
-def measure_ngram(row: Row) -> dict[str, Any]:
-    arguments = ["baseline", row.config]
-    table = charrnn(*arguments)
-    return {
-        "command": shlex.join(["charrnn", *arguments]),
-        "seeds": [],
-        "device": platform.processor() or platform.machine(),
-        "figures": {
-            "valid_nats": table["best"]["nats"],
-            "valid_bits_per_char": table["best"]["bits_per_char"],
-            "order": table["best"]["order"],
-            "unigram_bits_per_char": table["orders"][0]["bits_per_char"],
-            "valid_lanes": table["lanes"],
-        },
-    }
 
 
 def current_commit() -> str:
@@ -135,10 +100,11 @@ def git(*arguments: str) -> str:
 def store(name: str, measured: dict[str, Any]) -> None:
     row = ROWS[name]
     records = read()
+    nats = round(records[row.against]["figures"]["valid_nats"], 4) if row.against else row.reference
     records[name] = {
         "title": row.title,
         "config": row.config,
-        "reference": {"nats": row.reference, "source": row.source},
+        "reference": {"nats": nats, "source": row.source},
         "machine": f"{os.cpu_count()} CPU cores, {platform.system()} {platform.machine()}, Python "
         f"{platform.python_version()}",
         **measured,
