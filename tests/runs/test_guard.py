@@ -96,6 +96,13 @@ def test_after_a_row_of_bad_updates_the_run_goes_back_with_half_the_rate(lab: La
     assert hurt["best"]["nats"] == pytest.approx(clean["best"]["nats"], abs=0.2)
 
 
+def test_going_back_to_where_a_record_was_due_does_not_write_it_twice(lab: Lab, poison: Poison) -> None:
+    poison(range(22, 27), lives=1)
+    lab.train("hurt", "new", None, "train.log_every=11")
+    written = [(record["step"], record["split"]) for record in lab.records("hurt")]
+    assert written[:6] == [(11, "train"), (11, "valid"), (22, "train"), (22, "valid"), (22, "guard"), (33, "train")]
+
+
 def test_a_run_that_stays_bad_ends_with_exit_code_5_and_a_dump(lab: Lab, poison: Poison) -> None:
     poison(range(22, 1000))
     with pytest.raises(DivergedError, match="5 updates in a row") as error:
