@@ -75,7 +75,7 @@ def _tidy(schema: dict[str, Any]) -> dict[str, Any]:
         elif word in ("anyOf", "oneOf"):
             # sections without `kind:` may fit several branches: `oneOf` would refuse them
             tidy["anyOf"] = [_tidy(inner) for inner in value]
-        elif word == "items":
+        elif word in ("items", "additionalProperties") and isinstance(value, dict):
             tidy[word] = _tidy(value)
         elif word == "description":
             tidy[word] = " ".join(value.split())
