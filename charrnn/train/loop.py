@@ -42,7 +42,7 @@ class Log(Protocol):
 
 
 Verdict = Callable[[Sequence[dict[str, float]]], str | None]
-"""Asked after a validation, with all validations so far: a text ends the run, and says why."""
+"""Asked after each validation, with all of them so far: a text ends the run, and says why."""
 
 
 def never(history: Sequence[dict[str, float]]) -> str | None:
@@ -122,12 +122,13 @@ class Training:
         return self.settings.optimizer.lr * rate_factor(schedule, state.step, self.steps, state.history)
 
     def _ending(self) -> str | None:
+        history = self.state.history
+        verdict = self.verdict(history) if history and history[-1]["step"] == self.state.step else None
         if self.state.step >= self.steps:
             return "all steps are done"
-        if should_stop(self.settings.early_stop, self.state.history):
+        if should_stop(self.settings.early_stop, history):
             return "validation no longer improves"
-        history = self.state.history
-        return self.verdict(history) if history and history[-1]["step"] == self.state.step else None
+        return verdict
 
     def _log_when_due(self) -> None:
         state = self.state

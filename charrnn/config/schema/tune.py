@@ -1,4 +1,4 @@
-"""`tune:` what `charrnn tune` varies, for how long, and when it gives a trial up. It says nothing about a single run."""
+"""`tune:` what `charrnn tune` varies, for how long, and when it gives a trial up; a single run ignores it."""
 
 from __future__ import annotations
 
