@@ -45,12 +45,13 @@ class Loaded:
     warnings: list[str] = field(default_factory=list)
 
     def anchored(self) -> Loaded:
-        """The same, with a relative source made absolute: for a copy of the config in another folder."""
+        """The same, for a copy of the config in the folder of a run: a relative source is made absolute, and what
+        `charrnn tune` would search is left out."""
         source = self.config.corpus.source
-        if _ELSEWHERE.match(source):
-            return self
-        corpus = self.config.corpus.model_copy(update={"source": str(self.base / source)})
-        return replace(self, config=self.config.model_copy(update={"corpus": corpus}))
+        place = source if _ELSEWHERE.match(source) else str(self.base / source)
+        corpus = self.config.corpus.model_copy(update={"source": place})
+        config = self.config.model_copy(update={"corpus": corpus, "tune": None})
+        return replace(self, config=config, origins={**self.origins, "tune": "default"})
 
     def varied(self, overrides: Sequence[str]) -> Loaded:
         """The same with `overrides` laid over it; no file is read again.

@@ -112,13 +112,12 @@ def _importances(study: Study, table: Sequence[dict[str, Any]]) -> dict[str, Any
 
 def best_config(study: Study, loaded: Loaded, best: dict[str, Any]) -> str:
     """The config with the values of the best trial and the length of training that the config itself asks for."""
-    tuned = loaded.varied([*space.overrides(best["values"]), "tune=null"]).anchored()
-    origins = {key: "default" if key == "tune" else origin for key, origin in tuned.origins.items()}
+    tuned = loaded.varied(space.overrides({**best["values"], "tune": None})).anchored()
+    origins = dict(tuned.origins)
     for key in origins:
         if any(key == own or key.startswith(own + ".") for own in best["values"]):
             origins[key] = f"trial {best['trial']}"
-    length = [s for s in space.trial_settings(study.tune, {}) if not s.startswith("train.save")]
-    again = " ".join(shlex.join(["--set", setting]) for setting in length)
+    again = " ".join(shlex.join(["--set", setting]) for setting in space.overrides(space.length(study.tune)))
     head = [
         f"# {loaded.name} with the values of trial {best['trial']}, the best of {len(study.trials())}:",
         f"# {best['nats']:.4f} nats in validation after {best['best_step']} steps.",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from charrnn.config.render import flow
 from charrnn.config.schema import Config, Tune
 from charrnn.config.schema.tune import Choice, Distribution, Log, Uniform, Whole
 from charrnn.tune.extra import optuna
@@ -48,18 +49,23 @@ def from_params(space: Mapping[str, Distribution], params: Mapping[str, Any]) ->
 
 def overrides(values: Values) -> list[str]:
     """The values as `--set` takes them."""
-    return [f"{key}={json.dumps(value)}" for key, value in values.items()]
+    return [f"{key}={flow(value)}" for key, value in values.items()]
 
 
 def trial_settings(tune: Tune, values: Values) -> list[str]:
     """All that a trial has of its own, as `--set` takes it: how long it trains, and its values.
 
-    A study has many runs, so each keeps its best checkpoint and its newest, and no others.
+    A study has many runs, so each keeps its best checkpoint and its newest, and no others. A trial searches nothing:
+    what the space refuses beside its values is no matter.
     """
-    length: Values = {}
-    if tune.epochs is not None or tune.max_steps is not None:
-        length = {"train.epochs": tune.epochs, "train.max_steps": tune.max_steps}
-    return overrides({**length, "train.save.keep": 1, **values})
+    return overrides({**length(tune), "train.save.keep": 1, **values, "tune": None})
+
+
+def length(tune: Tune) -> Values:
+    """How long a trial trains; empty where `train:` says it."""
+    if tune.epochs is None and tune.max_steps is None:
+        return {}
+    return {"train.epochs": tune.epochs, "train.max_steps": tune.max_steps}
 
 
 def own_values(config: Config, space: Mapping[str, Distribution]) -> tuple[Values, list[str]]:
