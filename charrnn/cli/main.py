@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from charrnn import __version__
-from charrnn.cli import baseline, common, config, evaluate, init, prepare, sample, train
+from charrnn.cli import baseline, common, config, evaluate, find_lr, init, prepare, sample, train, tune
 from charrnn.errors import CharRnnError, Interrupted
 
 app = typer.Typer(
@@ -22,9 +22,11 @@ app = typer.Typer(
 )
 app.command("init")(init.init)
 app.command("prepare")(prepare.prepare)
+app.command("find-lr")(find_lr.find_lr)
 app.command("train")(train.train)
-app.command("sample")(sample.sample)
 app.command("evaluate")(evaluate.evaluate)
+app.command("tune")(tune.tune)
+app.command("sample")(sample.sample)
 app.command("baseline")(baseline.baseline)
 app.add_typer(config.app, name="config")
 

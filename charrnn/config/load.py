@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from charrnn.config import explain, shape, yaml12
+from charrnn.config import explain, shape, space, yaml12
 from charrnn.config.override import apply_overrides
 from charrnn.config.schema import Config
 from charrnn.config.shape import Keys
@@ -34,6 +34,7 @@ class Loaded:
         origins: for each dotted key of `flatten(config)`: `demo.yaml:3`, `--set`, `SOURCE` or `default`.
         name: what runs and corpora of this config are called.
         base: the folder that a relative `corpus.source` refers to.
+        tree: what was given, each value with its place.
         warnings: what the user should be told, though it is not wrong.
     """
 
@@ -41,15 +42,25 @@ class Loaded:
     origins: dict[str, str]
     name: str
     base: Path
+    tree: Tree = field(repr=False)
     warnings: list[str] = field(default_factory=list)
 
     def anchored(self) -> Loaded:
-        """The same, with a relative source made absolute: for a copy of the config in another folder."""
+        """The same, for a copy of the config in the folder of a run: a relative source is made absolute, and what
+        `charrnn tune` would search is left out."""
         source = self.config.corpus.source
-        if _ELSEWHERE.match(source):
-            return self
-        corpus = self.config.corpus.model_copy(update={"source": str(self.base / source)})
-        return replace(self, config=self.config.model_copy(update={"corpus": corpus}))
+        place = source if _ELSEWHERE.match(source) else str(self.base / source)
+        corpus = self.config.corpus.model_copy(update={"source": place})
+        config = self.config.model_copy(update={"corpus": corpus, "tune": None})
+        return replace(self, config=config, origins={**self.origins, "tune": "default"})
+
+    def varied(self, overrides: Sequence[str]) -> Loaded:
+        """The same with `overrides` laid over it; no file is read again.
+
+        Raises:
+            ConfigError: an override is wrong, or does not go with the rest.
+        """
+        return _finish(self.tree, [], overrides, name=self.name, base=self.base)
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> Loaded:
@@ -78,15 +89,15 @@ def config_from_source(source: str, overrides: Sequence[str] = ()) -> Loaded:
 
 def flatten(config: Config) -> dict[str, Any]:
     """The values of a config as JSON values by dotted key; a list stays whole."""
-    return dict(_leaves((), config.model_dump(mode="json")))
+    return {".".join(path): value for path, value in _leaves((), config.model_dump(mode="json"))}
 
 
-def _leaves(path: Keys, value: Any) -> Iterator[tuple[str, Any]]:
+def _leaves(path: Keys, value: Any) -> Iterator[tuple[Keys, Any]]:
     if isinstance(value, dict):
         for key, child in value.items():
             yield from _leaves((*path, key), child)
     else:
-        yield ".".join(path), value
+        yield path, value
 
 
 def _finish(tree: Tree | None, problems: list[Problem], overrides: Sequence[str], *, name: str, base: Path) -> Loaded:
@@ -103,7 +114,10 @@ def _finish(tree: Tree | None, problems: list[Problem], overrides: Sequence[str]
         raise _error(problems + explain.explain(error, changed)) from None
     if problems:
         raise _error(problems)
-    return Loaded(config, _origins(config, changed), name, base, warnings)
+    problems = space.problems(config, changed)
+    if problems:
+        raise _error(problems)
+    return Loaded(config, _origins(config, changed), name, base, changed, warnings)
 
 
 def _error(problems: list[Problem]) -> ConfigError:
@@ -196,7 +210,8 @@ def _absolute_start(tree: Tree, base: Path) -> Tree:
 
 
 def _origins(config: Config, tree: Tree) -> dict[str, str]:
-    return {key: _origin(tuple(key.split(".")), value, tree) for key, value in flatten(config).items()}
+    leaves = _leaves((), config.model_dump(mode="json"))
+    return {".".join(path): _origin(path, value, tree) for path, value in leaves}
 
 
 def _origin(path: Keys, value: Any, tree: Tree) -> str:

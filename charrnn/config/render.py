@@ -29,12 +29,15 @@ def _rows(values: Mapping[str, Any], origins: Mapping[str, str], path: tuple[str
             yield f"{indent}{key}:", ""
             yield from _rows(value, origins, (*path, key))
         else:
-            yield f"{indent}{key}: {_yaml(value)}", origins[".".join((*path, key))]
+            yield f"{indent}{key}: {flow(value)}", origins[".".join((*path, key))]
 
 
-def _yaml(value: Any) -> str:
+def flow(value: Any) -> str:
+    """A JSON value as YAML on one line; read back, it is the same value."""
     if isinstance(value, list):
-        return f"[{', '.join(map(_yaml, value))}]"
+        return f"[{', '.join(map(flow, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_quoted(key)}: {flow(inner)}' for key, inner in value.items())}}}"
     if isinstance(value, str):
         return value if _PLAIN.fullmatch(value) and scalar(value) == value else _quoted(value)
     return json.dumps(value)
@@ -75,7 +78,7 @@ def _tidy(schema: dict[str, Any]) -> dict[str, Any]:
         elif word in ("anyOf", "oneOf"):
             # sections without `kind:` may fit several branches: `oneOf` would refuse them
             tidy["anyOf"] = [_tidy(inner) for inner in value]
-        elif word == "items":
+        elif word in ("items", "additionalProperties") and isinstance(value, dict):
             tidy[word] = _tidy(value)
         elif word == "description":
             tidy[word] = " ".join(value.split())

@@ -22,14 +22,23 @@ def sections(path: Keys) -> tuple[type[Section], ...]:
     if not path:
         return (Config,)
     owners = [owner for owner in sections(path[:-1]) if path[-1] in owner.model_fields]
-    found = (s for owner in owners for s in _sections_in(owner.model_fields[path[-1]].annotation))
+    annotations = [owner.model_fields[path[-1]].annotation for owner in owners] or [_value_type(path[:-1])]
+    found = (s for annotation in annotations for s in _sections_in(annotation))
     return tuple(dict.fromkeys(found))
 
 
 def field(path: Keys) -> FieldInfo | None:
     """Pydantic's description of the key at `path`, of the first kind that has it; None for an unknown key."""
     owners = sections(path[:-1]) if path else ()
-    return next((o.model_fields[path[-1]] for o in owners if path[-1] in o.model_fields), None)
+    named = next((o.model_fields[path[-1]] for o in owners if path[-1] in o.model_fields), None)
+    inner = None if named or not path else _value_type(path[:-1])
+    return named if inner is None else FieldInfo.from_annotation(inner)
+
+
+def _value_type(path: Keys) -> Any:
+    """What stands behind each key of the mapping at `path`, whose keys are the user's own; None for all else."""
+    known = field(path)
+    return get_args(known.annotation)[1] if known is not None and get_origin(known.annotation) is dict else None
 
 
 def kind_of(section: type[Section]) -> str:

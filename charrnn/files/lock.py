@@ -1,4 +1,4 @@
-"""The lock of a run folder: the kernel drops it when its owner dies, so a crash never leaves a folder locked."""
+"""Locks of folders and files: the kernel drops them when their owner dies, so a crash never leaves one behind."""
 
 from __future__ import annotations
 
@@ -13,6 +13,23 @@ from charrnn.errors import LockedError
 from charrnn.files.atomic import storage_errors
 
 LOCK = ".lock"
+
+
+@contextmanager
+def waiting_lock(path: Path) -> Iterator[None]:
+    """Own the lock file `path` while the block runs; wait for it where another process owns it.
+
+    Raises:
+        StorageError: the file cannot be made, or its file system has no locks.
+    """
+    with storage_errors(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        with storage_errors(path):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

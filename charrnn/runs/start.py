@@ -34,13 +34,19 @@ from charrnn.stream.gather import LaneStream
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.average import WeightAverage
 from charrnn.train.interrupt import Interrupt
-from charrnn.train.loop import Training, total_steps
+from charrnn.train.loop import Training, Verdict, never, total_steps
 from charrnn.train.optim import build_optimizer
 from charrnn.train.state import TrainState, best_of, model_arrays
 
 
 def train_run(
-    loaded: Loaded, folder: Path, mode: str, corpora: Path, console: Console, interrupt: Interrupt
+    loaded: Loaded,
+    folder: Path,
+    mode: str,
+    corpora: Path,
+    console: Console,
+    interrupt: Interrupt,
+    verdict: Verdict = never,
 ) -> dict[str, Any]:
     """Train a run to its end.
 
@@ -51,6 +57,7 @@ def train_run(
         corpora: where corpora are looked for and prepared.
         console: what the user sees.
         interrupt: the signals so far.
+        verdict: asked after each validation; a text ends the run, and is the reason that its outcome names.
 
     Returns:
         What the run came to: its folder, steps, why it ended, and its best validation.
@@ -94,7 +101,7 @@ def train_run(
                 saver = RunSaver(run, loaded.config.train.save, documents, log)
                 if checkpoint is not None:
                     saver.resumed(state)
-                _train(run, task, state, saver, log, sampler, console, interrupt)
+                _train(run, task, state, saver, log, sampler, console, interrupt, verdict)
         return _outcome(run, state.document())
 
 
@@ -107,13 +114,14 @@ def _train(
     sampler: Callable[[TrainState], str],
     console: Console,
     interrupt: Interrupt,
+    verdict: Verdict,
 ) -> None:
     config = task.config
     stream = training_stream(task)
     device = next(state.model.parameters()).device
     steps = total_steps(config.train, stream.steps_per_epoch)
     console.start(run.path, parameters_of(state.model), steps, stream.steps_per_epoch, str(device))
-    Training(task, state, stream, config.train, config.evaluate, device, saver, log, sampler, interrupt).run()
+    Training(task, state, stream, config.train, config.evaluate, device, saver, log, sampler, interrupt, verdict).run()
 
 
 def training_stream(task: LanguageTask) -> LaneStream:

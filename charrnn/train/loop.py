@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -49,6 +49,15 @@ class Log(Protocol):
         """Write one sample."""
 
 
+Verdict = Callable[[Sequence[dict[str, float]]], str | None]
+"""Asked after each validation, with all of them so far: a text ends the run, and says why."""
+
+
+def never(history: Sequence[dict[str, float]]) -> str | None:
+    """The verdict that lets every run go to its end."""
+    return None
+
+
 @dataclass
 class Training:
     """One run of training: what it works on and whom it tells.
@@ -64,6 +73,7 @@ class Training:
         logger: writes records.
         sampler: makes a text from the model as it is; None for no samples.
         interrupt: the signals so far.
+        verdict: whether the run is to end before its time.
     """
 
     task: Task
@@ -76,6 +86,7 @@ class Training:
     logger: Log
     sampler: Callable[[TrainState], str] | None
     interrupt: Interrupt
+    verdict: Verdict = never
     clock: Callable[[], float] = time.perf_counter
 
     def __post_init__(self) -> None:
@@ -133,11 +144,13 @@ class Training:
         raise diverged(self.saver.dump(autopsy(state, result, self._rate)), state, result)
 
     def _ending(self) -> str | None:
+        history = self.state.history
+        verdict = self.verdict(history) if history and history[-1]["step"] == self.state.step else None
         if self.state.step >= self.steps:
             return "all steps are done"
-        if should_stop(self.settings.early_stop, self.state.history):
+        if should_stop(self.settings.early_stop, history):
             return "validation no longer improves"
-        return None
+        return verdict
 
     def _log_when_due(self) -> None:
         state = self.state

@@ -14,6 +14,7 @@ from charrnn.config.schema.corpus import Corpus
 from charrnn.config.schema.model import Network
 from charrnn.config.schema.stream import Lanes
 from charrnn.config.schema.train import Train
+from charrnn.config.schema.tune import Tune
 from charrnn.config.schema.use import Evaluate, Sample
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Sample",
     "Section",
     "Train",
+    "Tune",
     "is_identity",
     "is_manner",
 ]
@@ -54,6 +56,7 @@ MANNER = (
     "evaluate.chunk",
     "evaluate.dynamic",
     "sample",
+    "tune",
 )
 """Keys (with all below them) that only say how to compute and what to report: a finished run stays finished."""
 
@@ -73,6 +76,9 @@ class Config(Section):
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
     sample: Sample = Sample()
+
+    tune: Tune | None = None
+    """For `charrnn tune` only; a single run does not look at it."""
 
 
 def is_identity(key: str) -> bool:

@@ -1,0 +1,102 @@
+"""`charrnn find-lr`: which learning rate suits a config."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from charrnn.cli import common
+from charrnn.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from charrnn.logs.console import Console
+    from charrnn.tune.range_test import RangeTest
+
+_ROWS_PER_DECADE = 4
+
+
+def find_lr(
+    path: common.ConfigFile,
+    low: Annotated[float, typer.Option(help="The first rate.")] = 1e-6,
+    high: Annotated[float, typer.Option(help="The last rate.")] = 10.0,
+    steps: Annotated[int, typer.Option(help="Steps from the first rate to the last.")] = 200,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.svg|png", help="The picture; default: <config name>-find-lr.svg."),
+    ] = None,
+    overrides: common.Overrides = None,
+    quiet: common.Quiet = False,
+    as_json: common.Json = False,
+) -> None:
+    """Train for a moment with a growing rate, show the loss at each, and suggest a rate to train with.
+
+    Prints a table and the suggestion, and draws a picture; nothing else is written but the corpus.
+    """
+    from charrnn.logs.console import Console
+    from charrnn.train.interrupt import listening
+
+    with Console(quiet=quiet) as console, listening() as interrupt:
+        loaded = common.load(path, overrides, console)
+        target = _target(picture, loaded.name, console)  # refused before the work, not after it
+        from charrnn.tune.range_test import range_test
+
+        test = range_test(loaded, common.CORPORA, console, interrupt, low, high, steps)
+        if target is not None:
+            _draw(target, loaded.name, test)
+            console.note(f"the picture is {target}")
+        if test.still_falling:
+            console.note(f"the loss falls up to the last rate, so the suggestion may be too low: {test.ended}")
+    if as_json:
+        common.write_json({**asdict(test), "picture": None if target is None else str(target)})
+        return
+    common.write("      rate  nats/token\n")
+    rows = _shown(test.rates)
+    remarks = {_nearest(rows, test, test.lowest): "  lowest", _nearest(rows, test, test.suggestion): "  suggested"}
+    for i in rows:
+        common.write(f"{test.rates[i]:10.2g}  {test.smooth[i]:10.4f}{remarks.get(i, '')}\n")
+    common.write(f"{test.ended}\nsuggested: --set train.optimizer.lr={test.suggestion:g}\n")
+
+
+def _target(asked: Path | None, name: str, console: Console) -> Path | None:
+    """Where the picture goes; a picture that nobody asked for is not drawn where its extra is missing."""
+    from charrnn.report.plots import check_picture
+
+    target = asked or Path(f"{name}-find-lr.svg")
+    try:
+        check_picture(target)
+    except MissingExtraError as error:
+        if asked is not None:
+            raise
+        console.note(f"no picture: {error.what} ({error.hint})")
+        return None
+    return target
+
+
+def _draw(path: Path, name: str, test: RangeTest) -> None:
+    from charrnn.report.plots import Line, Mark, line_chart
+
+    line_chart(
+        path,
+        [Line("each step", test.rates, test.nats), Line("smoothed", test.rates, test.smooth)],
+        title=f"{name}: loss while the learning rate grows",
+        x_label="learning rate",
+        y_label="nats per token",
+        log_x=True,
+        marks=[Mark(f"suggested {test.suggestion:g}", test.suggestion), Mark("lowest", test.lowest)],
+    )
+
+
+def _shown(rates: Sequence[float]) -> list[int]:
+    """Rows enough to read: the first rate of each quarter of a decade, and the last."""
+    quarter = [math.floor(_ROWS_PER_DECADE * math.log10(rate)) for rate in rates]
+    rows = [i for i in range(len(rates)) if i == 0 or quarter[i] != quarter[i - 1]]
+    return rows if rows[-1] == len(rates) - 1 else [*rows, len(rates) - 1]
+
+
+def _nearest(rows: Sequence[int], test: RangeTest, rate: float) -> int:
+    return min(rows, key=lambda i: abs(math.log(test.rates[i] / rate)))
