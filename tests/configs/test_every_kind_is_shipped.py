@@ -39,6 +39,9 @@ def kinds_known(section: type[BaseModel], key: str) -> Iterator[str]:
 
 def kinds_used(value: object, key: str = "") -> Iterator[str]:
     """All `key=kind` of a config."""
+    if isinstance(value, dict):
+        for part in value.values():
+            yield from kinds_used(part, key)
     if not isinstance(value, BaseModel):
         return
     if "kind" in type(value).model_fields:

@@ -15,6 +15,7 @@ from charrnn.files.lock import folder_lock
 from charrnn.logs.console import Console
 from charrnn.runs.start import train_run
 from charrnn.train.interrupt import Interrupt
+from charrnn.tune import report
 from charrnn.tune import search as module
 
 
@@ -199,3 +200,17 @@ def test_a_config_outside_its_own_space_has_nothing_to_be_held_against(tuning: T
 
 def test_a_locked_run_is_no_failure() -> None:
     assert not issubclass(LockedError, module._OF_THE_TRIAL)
+
+
+def test_trials_that_were_given_up_are_never_among_the_best() -> None:
+    class Spy:
+        def importances(self, judged: list[tuple[float, Any]], quantile: float) -> dict[str, float]:
+            self.judged = judged
+            return {}
+
+    spy = Spy()
+    complete = [{"state": "complete", "nats": 1.0 + n / 10, "values": n} for n in range(4)]
+    others = [{"state": state, "nats": 0.5, "values": state} for state in ["pruned"] * 5 + ["running", "failed"]]
+    report._importances(spy, complete + others)  # type: ignore[arg-type]
+    assert [values for _, values in spy.judged] == [0, 1, 2, 3, *["pruned"] * 5]
+    assert min(nats for nats, values in spy.judged if values == "pruned") > 1.3
