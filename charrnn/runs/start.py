@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from charrnn.stream.gather import LaneStream
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.average import WeightAverage
 from charrnn.train.interrupt import Interrupt
-from charrnn.train.loop import Training, Verdict, never, total_steps
+from charrnn.train.loop import Training, Verdict, never
 from charrnn.train.optim import build_optimizer
 from charrnn.train.state import TrainState, best_of, model_arrays
 
@@ -78,50 +78,61 @@ def train_run(
             if is_done(checkpoint, loaded):
                 console.note(f"nothing to do: the run in {folder} is finished")
                 return _outcome(run, checkpoint.document("train"))
-        # All that can be refused is refused before anything is deleted or written.
-        origin = origin_of(loaded.config) if checkpoint is None else None
-        plan = make_plan(loaded.config.train, _former_plan(checkpoint))
-        device = apply_plan(plan)
-        task = LanguageTask(loaded.config, corpus)
-        sampler = sampler_for(loaded.config, corpus, interrupt)
-        events = tensorboard.wanted(loaded.config.train.tensorboard)
+        session = _Session(run, loaded, corpus, checkpoint, console, interrupt)
         with out_of_memory(loaded.config):
-            state = new_state(task, loaded.config, device, origin)
-            if origin is not None:
-                origin.say(console, loaded.config, corpus.vocabulary)
-            if checkpoint is not None:
-                state.restore(checkpoint, device)
-                _say_resumed(console, checkpoint, plan, state)
-            if mode == "force":
-                clear(run)
-            positions = {} if checkpoint is None else checkpoint.document("train")["records"]
-            with closing(RunLog(folder, console, positions, state.step, events)) as log:
-                write_text(run.config, render(loaded.anchored()))
-                documents = _documents(loaded.config, corpus, plan, provenance(checkpoint, origin))
-                saver = RunSaver(run, loaded.config.train.save, documents, log)
-                if checkpoint is not None:
-                    saver.resumed(state)
-                _train(run, task, state, saver, log, sampler, console, interrupt, verdict)
+            state = session.train(mode == "force", verdict)
         return _outcome(run, state.document())
 
 
-def _train(
-    run: RunFolder,
-    task: LanguageTask,
-    state: TrainState,
-    saver: RunSaver,
-    log: RunLog,
-    sampler: Callable[[TrainState], str],
-    console: Console,
-    interrupt: Interrupt,
-    verdict: Verdict,
-) -> None:
-    config = task.config
-    stream = training_stream(task)
-    device = next(state.model.parameters()).device
-    steps = total_steps(config.train, stream.steps_per_epoch)
-    console.start(run.path, parameters_of(state.model), steps, stream.steps_per_epoch, str(device))
-    Training(task, state, stream, config.train, config.evaluate, device, saver, log, sampler, interrupt, verdict).run()
+@dataclass(frozen=True)
+class _Session:
+    """One process's work on a run that may begin, or go on from `checkpoint`."""
+
+    run: RunFolder
+    loaded: Loaded
+    corpus: TokenCorpus
+    checkpoint: Checkpoint | None
+    console: Console
+    interrupt: Interrupt
+
+    def train(self, anew: bool, verdict: Verdict) -> TrainState:
+        """Train to the end; with `anew`, what is in the folder goes first."""
+        # All that can be refused is refused before anything is deleted or written.
+        config = self.loaded.config
+        origin = origin_of(config) if self.checkpoint is None else None
+        plan = make_plan(config.train, _former_plan(self.checkpoint))
+        device = apply_plan(plan)
+        task = LanguageTask(config, self.corpus)
+        sampler = sampler_for(config, self.corpus, self.interrupt)
+        events = tensorboard.wanted(config.train.tensorboard)
+        state = self._state(task, plan, device, origin)
+        if anew:
+            clear(self.run)
+        positions = {} if self.checkpoint is None else self.checkpoint.document("train")["records"]
+        with closing(RunLog(self.run.path, self.console, positions, state.step, events)) as log:
+            write_text(self.run.config, render(self.loaded.anchored()))
+            documents = _documents(config, self.corpus, plan, provenance(self.checkpoint, origin))
+            saver = RunSaver(self.run, config.train.save, documents, log)
+            if self.checkpoint is not None:
+                saver.resumed(state)
+            stream = training_stream(task)
+            training = Training(
+                task, state, stream, config.train, config.evaluate, device, saver, log, sampler, self.interrupt, verdict
+            )
+            steps = training.steps, stream.steps_per_epoch
+            self.console.start(self.run.path, parameters_of(state.model), *steps, str(device))
+            training.run()
+        return state
+
+    def _state(self, task: LanguageTask, plan: Plan, device: torch.device, origin: Origin | None) -> TrainState:
+        """Where the run begins, or goes on."""
+        state = new_state(task, self.loaded.config, device, origin)
+        if origin is not None:
+            origin.say(self.console, self.loaded.config, self.corpus.vocabulary)
+        if self.checkpoint is not None:
+            state.restore(self.checkpoint, device)
+            _say_resumed(self.console, self.checkpoint, plan, state)
+        return state
 
 
 def training_stream(task: LanguageTask) -> LaneStream:

@@ -7,10 +7,11 @@ ends where the segment begins. With θ the weights, θ_g those that were loaded 
 segment's mean loss per token, η the rate and λ the decay:
 
     sgd     θ ← θ + λ (θ_g − θ) − η g
-    rms     θ ← θ + min(λ R, 1) ⊙ (θ_g − θ) − η g / (S + ε)
+    rms     θ ← θ + min(λ R, 1) ⊙ (θ_g − θ) − η / √N · g / (S + ε)
 
-with S the root of the mean square of each gradient over segments of the training split, s̄ the mean of S over all
-weights, R = S / s̄, and ε = eps · s̄, so that eps, unlike the paper's ε, does not depend on the size of the gradients.
+with S the root of the mean square of each gradient over segments of the training split, s̄ the mean of S over all N
+weights, R = S / s̄, and ε = eps · s̄. The paper's rate is our η / √N and its ε is free; in these units neither depends on
+the size of the gradients nor of the model, and η is how far all weights together go under a gradient of the usual size.
 
 Shapes: B rows (lanes), T steps.
 """
@@ -125,11 +126,10 @@ def rules_for(task: Task, model: nn.Module, device: torch.device, settings: Dyna
     stream = task.stream("train", (settings.lanes, settings.segment))
     assert stream is not None, "an empty training split is refused when the corpus is prepared"
     sizes = _gradient_sizes(task, model, stream, device, settings.statistics, watch)
-    mean = sum((size.sum() for size in sizes), torch.zeros((), device=device)) / sum(size.numel() for size in sizes)
-    return [
-        Rule(settings.lr / (size + settings.eps * mean), (settings.decay * size / mean).clamp(max=1.0))
-        for size in sizes
-    ]
+    weights = sum(size.numel() for size in sizes)
+    mean = sum((size.sum() for size in sizes), torch.zeros((), device=device)) / weights
+    rate = settings.lr / math.sqrt(weights)
+    return [Rule(rate / (size + settings.eps * mean), (settings.decay * size / mean).clamp(max=1.0)) for size in sizes]
 
 
 def trained(model: nn.Module) -> list[nn.Parameter]:

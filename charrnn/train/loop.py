@@ -71,7 +71,7 @@ class Training:
         device: where the model is.
         saver: writes checkpoints.
         logger: writes records.
-        sampler: makes a text from the model as it is; None for no samples.
+        sampler: makes a text from the model as it is.
         interrupt: the signals so far.
         verdict: whether the run is to end before its time.
     """
@@ -84,7 +84,7 @@ class Training:
     device: torch.device
     saver: Saver
     logger: Log
-    sampler: Callable[[TrainState], str] | None
+    sampler: Callable[[TrainState], str]
     interrupt: Interrupt
     verdict: Verdict = never
     clock: Callable[[], float] = time.perf_counter
@@ -179,13 +179,12 @@ class Training:
                     hint="lower train.optimizer.lr, then go on from the last checkpoint with --resume",
                 )
             # The sample first: a signal while it is made leaves this validation undone, not half done.
-            text = None if self.sampler is None else self.sampler(state)
+            text = self.sampler(state)
             figures = self.task.metrics(result.nats, "valid")
             state.history.append({"step": state.step} | figures)
             extra = {"lanes": result.lanes, "best": state.best is state.history[-1], "train_nats": state.epoch.mean}
             self.logger.log(self._record("valid") | figures | extra)
-            if text is not None:
-                self.logger.sample(state.step, text)
+            self.logger.sample(state.step, text)
         self._since += self.clock() - began
 
     def _save_when_due(self) -> None:

@@ -30,7 +30,7 @@ RICH = {
     "head": {"hidden": [6], "dropout": 0.2, "tie": True},
 }
 KINDS = {
-    "rms": RmsDynamic(lr=1e-2, decay=0.1, segment=7, statistics=9),
+    "rms": RmsDynamic(lr=0.3, decay=0.1, segment=7, statistics=9),
     "sgd": SgdDynamic(kind="sgd", lr=0.5, decay=0.1, segment=7),
 }
 kinds = pytest.mark.parametrize("settings", KINDS.values(), ids=KINDS)
@@ -125,7 +125,8 @@ def test_the_weights_move_as_the_paper_says(make_task: MakeTask, kind: str, deca
     if kind == "rms":
         sizes = usual_sizes(task, copy.deepcopy(start), settings)
         mean = torch.cat([size.flatten() for size in sizes]).mean()
-        rates = [settings.lr / (size + settings.eps * mean) for size in sizes]
+        count = sum(weight.numel() for weight in prior)
+        rates = [settings.lr / count**0.5 / (size + settings.eps * mean) for size in sizes]
         pulls = [torch.minimum(decay * size / mean, torch.ones(())) for size in sizes]
     else:
         rates = [torch.tensor(settings.lr, dtype=torch.float64)] * len(prior)

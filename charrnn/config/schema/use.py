@@ -26,9 +26,9 @@ class RmsDynamic(_Dynamic):
 
     kind: Literal["rms"] = "rms"
 
-    lr: Size = 5e-4
-    """The rate: how far a gradient of the usual size moves a weight. It and the keys below were found on the validation
-    split of `named:nietzsche`; see docs/evaluation.md."""
+    lr: Size = 0.25
+    """The rate: how far a gradient of the usual size moves all weights together; one of N weights goes lr / √N. How
+    the defaults were found is told in docs/evaluation.md."""
 
     decay: Size = 1e-3
     """The share of its way back to the trained value that each segment draws an average weight."""
@@ -46,7 +46,7 @@ class SgdDynamic(_Dynamic):
 
     kind: Literal["sgd"]
 
-    lr: Size = 0.05
+    lr: Size = 0.02
     """The rate, for the gradient of a segment's mean loss per token."""
 
     decay: Size = 3e-4
