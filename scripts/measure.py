@@ -79,7 +79,7 @@ def at_suggested_rate(config: str) -> dict[str, Any]:
 def adapting(config: str) -> dict[str, Any]:
     """A run of a config, evaluated as it learns from what it reads; held against itself when it does not."""
     outcome = charrnn("train", config, "--resume")
-    arguments = ["evaluate", outcome["run"], "--dynamic"]
+    arguments = ["evaluate", outcome["run"], "--config", config, "--dynamic"]
     found = charrnn(*arguments)
     dynamic = found["dynamic"]
     return {
