@@ -30,6 +30,8 @@ def baseline(
         loaded = common.load(path, overrides, console)
         corpus = prepared(loaded, common.CORPORA, console, interrupt.check).corpus
         table = ngram_table(corpus, loaded.config, order, split, max_tokens, interrupt.check)
+        if corpus.manifest.documents > 1:
+            console.note("n-grams read on from one document to the next, which the network does not")
         if table["trained_on"] < len(corpus.split("train").tokens):
             console.note(f"counted the last {table['trained_on']} training tokens (--max-tokens)")
     if as_json:

@@ -22,7 +22,9 @@ def evaluate(
     dynamic: Annotated[
         bool, typer.Option("--dynamic", help="Also let a copy of the weights learn from what it has just predicted.")
     ] = False,
-    positions: Annotated[int, typer.Option(min=1, help="Positions after a cold start whose losses are reported.")] = 64,
+    positions: Annotated[
+        int | None, typer.Option(min=1, help="Positions after a cold start whose losses are reported; default: 64.")
+    ] = None,
     picture: Annotated[
         Path | None, typer.Option(help="Draw the loss at each position into this file (needs the extra `plots`).")
     ] = None,

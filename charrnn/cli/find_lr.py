@@ -49,6 +49,11 @@ def find_lr(
         if target is not None:
             _draw(target, loaded.name, test)
             console.note(f"the picture is {target}")
+        if loaded.config.train.optimizer.kind in ("eve", "adagrad"):
+            console.note(
+                f"{loaded.config.train.optimizer.kind} changes its own rates in the course of thousands of updates: "
+                "a test of a few hundred says less about it than about other optimizers"
+            )
         if test.still_falling:
             console.note(f"the loss falls up to the last rate, so the suggestion may be too low: {test.ended}")
     if as_json:

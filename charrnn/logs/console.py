@@ -112,7 +112,8 @@ class Console:
         self._draw_run(force=True)
 
     def recall(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Take note of records that an earlier life of the run has shown."""
+        """Take note of the records of a run so far, in place of what was known."""
+        self._standing.forget()
         for record in records:
             if {"split", "nats", "step"} <= record.keys():
                 self._standing.take(record)

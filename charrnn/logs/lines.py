@@ -14,10 +14,8 @@ _PACE = {"lr": "rate {:.3g}", "grad_norm": "gradient norm {:.3g}"}
 def record_line(standing: Standing, record: Mapping[str, Any], left: float | None) -> str:
     """One record as one line."""
     if record["split"] == "guard":
-        return (
-            f"{record['skipped']} updates in a row, up to step {record['rolled_back_from']}, were not finite: "
-            f"going on from step {record['step']} with half the rate"
-        )
+        trouble = f"at step {record['rolled_back_from']}: {record['what']}"
+        return f"{trouble}; going on from step {record['step']} with half the rate"
     total = f"/{standing.steps}" if standing.steps else ""
     parts = [f"step {record['step']}{total}", f"epoch {record['epoch']:.2f}"]
     if record["split"] == "train":

@@ -48,7 +48,6 @@ class RunLog:
         self._folder = folder
         self._with_events = tensorboard.wanted(events)
         self._open(positions, step)
-        console.recall(read_records(folder / METRICS))
 
     def _open(self, positions: Mapping[str, int], step: int) -> None:
         self._metrics = Record(self._folder / METRICS, positions.get(METRICS, 0))
@@ -56,6 +55,7 @@ class RunLog:
         self._events = None
         if self._with_events:
             self._events = tensorboard.TensorBoard(self._folder / EVENTS, step, self._clock())
+        self._console.recall(read_records(self._folder / METRICS))
 
     def rewind(self, positions: Mapping[str, int], step: int) -> None:
         """Drop what was recorded since `sync` gave these positions, at `step`: the run goes on from there."""

@@ -46,6 +46,11 @@ class Standing:
             if record.get("best"):
                 self.best = float(record["bits_per_char"])
 
+    def forget(self) -> None:
+        """Know of no records any more; the size of the run stays."""
+        self.train, self.valid, self.best, self.sample = {}, {}, None, None
+        self.losses.clear()
+
     @property
     def step(self) -> int:
         """The latest step."""

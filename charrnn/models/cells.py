@@ -47,8 +47,8 @@ class GatedLayer(RecurrentCore):
         self.bias_ih = nn.Parameter(torch.zeros(rows))
         self.bias_hh = nn.Parameter(torch.zeros(rows))
         self.trained_state = config.initial_state == "trained"
-        for name in self.state_names if self.trained_state else ():
-            self.register_parameter(f"initial_{name}", nn.Parameter(torch.zeros(hidden)))
+        for part in self.state_names if self.trained_state else ():
+            self.register_parameter(f"initial_{part}", nn.Parameter(torch.zeros(hidden)))
         for gate in self.weight_ih.chunk(self.gates):
             nn.init.xavier_uniform_(gate, generator=generator)
         for gate in self.weight_hh.chunk(self.gates):

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from charrnn.config.schema.train import ExponentialFeedback, Feedback, LinearFeedback, SigmoidFeedback
 from charrnn.models.core import Draws
+from charrnn.text.vocabulary import Vocabulary
 
 
 def share_of_draws(config: Feedback, step: int) -> float:
@@ -49,8 +50,10 @@ def mixed_inputs(
     level_BT1 = draws.uniform_rows("drawn inputs", x_BT.to(torch.float64))[..., None]
     mixed_BT = x_BT
     for _ in range(passes):
-        rising_BTV = scores(mixed_BT).to(torch.float64).softmax(-1).cumsum(-1)
-        drawn_BT = (rising_BTV < level_BT1 * rising_BTV[..., -1:]).sum(-1)
+        shares_BTV = scores(mixed_BT).to(torch.float64).softmax(-1)
+        shares_BTV[..., Vocabulary.START] = 0.0  # no text holds it, and the sampler never draws it
+        rising_BTV = shares_BTV.cumsum(-1)
+        drawn_BT = (rising_BTV <= level_BT1 * rising_BTV[..., -1:]).sum(-1)
         follows_BT = torch.cat([x_BT[:, :1], drawn_BT[:, :-1]], 1)
         mixed_BT = torch.where(chosen_BT, follows_BT, x_BT)
     return mixed_BT

@@ -10,15 +10,12 @@ from charrnn.config.load import Loaded
 from charrnn.errors import DivergedError
 from charrnn.logs.console import Console
 from charrnn.models.build import parameters_of
-from charrnn.runs.corpus import prepared
 from charrnn.runs.memory import out_of_memory, peak_mebibytes
-from charrnn.runs.plan import apply_plan, make_plan
-from charrnn.runs.start import new_state, sampler_for, training_stream
-from charrnn.runs.transfer import origin_of
-from charrnn.tasks.language import LanguageTask
+from charrnn.runs.start import sampler_for
+from charrnn.runs.throwaway import throwaway
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.loop import total_steps
-from charrnn.train.step import update
+from charrnn.train.schedule import rate_factor
 
 _STEPS = 3
 
@@ -31,23 +28,17 @@ def dry_run(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrup
         minutes that training takes (the median step of a few, so a rough one).
     """
     config = loaded.config
-    corpus = prepared(loaded, corpora, console, interrupt.check).corpus
-    plan = make_plan(config.train)
-    device = apply_plan(plan)
-    task = LanguageTask(config, corpus)
-    sampler_for(config, corpus, interrupt)
-    origin = origin_of(config)
     with out_of_memory(config):
-        state = new_state(task, config, device, origin)
-        if origin is not None:
-            origin.say(console, config, corpus.vocabulary)
-        state.model.train()
-        stream = training_stream(task)
+        trial = throwaway(loaded, corpora, console, interrupt)
+        corpus, per_epoch = trial.task.corpus, trial.stream.steps_per_epoch
+        sampler_for(config, corpus, interrupt)
+        steps = total_steps(config.train, per_epoch)
         seconds, nats = [], 0.0
         for step in range(_STEPS):
             interrupt.check()
             began = time.perf_counter()
-            result = update(task, state, stream.batch(step, device), config.train.clip_norm)
+            factor = rate_factor(config.train.schedule, step, steps, per_epoch, [])
+            result = trial.advance(config.train.optimizer.lr * factor)
             seconds.append(time.perf_counter() - began)
             if result.skipped:
                 raise DivergedError(
@@ -55,15 +46,14 @@ def dry_run(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrup
                     hint="lower train.optimizer.lr, or look at the model's sizes",
                 )
             nats = nats or result.nats / result.count
-    steps = total_steps(config.train, stream.steps_per_epoch)
     return {
         "corpus": str(corpus.folder),
-        "device": f"{plan.device} ({plan.device_name})",
+        "device": f"{trial.plan.device} ({trial.plan.device_name})",
         "vocabulary": corpus.vocabulary.size,
-        "parameters": parameters_of(state.model),
-        "peak_memory_mib": peak_mebibytes(device),
-        "lanes": stream.rows,
-        "steps_per_epoch": stream.steps_per_epoch,
+        "parameters": parameters_of(trial.state.model),
+        "peak_memory_mib": peak_mebibytes(trial.device),
+        "lanes": trial.stream.rows,
+        "steps_per_epoch": per_epoch,
         "steps": steps,
         "first_loss_nats": round(nats, 4),
         "estimated_minutes": round(sorted(seconds)[_STEPS // 2] * steps / 60, 1),

@@ -29,6 +29,7 @@ from charrnn.train.state import load_model
 
 POSITIONS = "mean nats at position k after a cold start"
 
+_POSITIONS = 64
 _OF_THE_MODEL = ("task", "corpus.", "model.", "train.precision")
 
 
@@ -38,12 +39,13 @@ class Wanted:
 
     Attributes:
         split: `train`, `valid` or `test`.
-        positions: the tokens of a window, for the loss at each position after a cold start.
+        positions: the tokens of a window, for the loss at each position after a cold start; None for 64, or for as
+            many as there are.
         dynamic: whether to evaluate dynamically too, as `evaluate.dynamic` says.
     """
 
     split: str
-    positions: int
+    positions: int | None
     dynamic: bool
 
 
@@ -97,7 +99,7 @@ def evaluate_run(
             "training_text": wanted.split == "train",
             "tokens": len(corpus.split(wanted.split).tokens),
             **measure.static(config.evaluate.lanes),
-            "positions": measure.positions(wanted.positions),
+            "positions": measure.positions(wanted.positions or _POSITIONS),
         }
         dynamic = measure.dynamic() if wanted.dynamic else None
     if dynamic is not None and dynamic["gain"]["nats"] < 0.0:
@@ -119,6 +121,7 @@ class _Measure:
 
     def positions(self, window: int) -> dict[str, Any]:
         tokens = len(self.task.corpus.split(self.split).tokens)
+        window = min(window, tokens)
         # No more lanes than leave every lane a whole window.
         cut = (min(self.task.config.evaluate.lanes, tokens // window), window)
         nats = position_losses(self.task, self.model, self.split, self.device, self.watch.check, cut)
@@ -177,7 +180,7 @@ def _check_split(corpus: TokenCorpus, wanted: Wanted) -> None:
             where=corpus.folder,
             hint="name another one with --split, or train with a share for it in corpus.split",
         )
-    if wanted.positions > tokens:
+    if wanted.positions is not None and wanted.positions > tokens:
         raise UsageError(
             f"--positions {wanted.positions} is longer than the {wanted.split} split",
             why=f"it has {tokens} tokens",

@@ -74,6 +74,10 @@ class RunFolder:
         """Let `best` or `last` name a checkpoint."""
         write_text(self.path / pointer, checkpoint.name + "\n")
 
+    def unpoint(self, pointer: str) -> None:
+        """Let `best` or `last` name nothing."""
+        (self.path / pointer).unlink(missing_ok=True)
+
     def pointed(self, pointer: str) -> Path | None:
         """The checkpoint that `best` or `last` names; None where there is no such pointer.
 

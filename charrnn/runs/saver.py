@@ -83,7 +83,10 @@ class RunSaver:
         self._remove_old()
 
     def roll_back(self, state: TrainState) -> bool:
-        """Let `state`, the records and the checkpoints end with the last checkpoint that no skipped update precedes.
+        """Let `state`, the records and the checkpoints end with the last good checkpoint.
+
+        That is the newest one that does not lie in a row of skipped updates. One from directly in front of the trouble
+        is only taken where there is no earlier one: its weights may be what leads to it.
 
         Returns:
             Whether there was one; nothing is changed where there was none.
@@ -91,20 +94,21 @@ class RunSaver:
         Raises:
             CheckpointError: it is damaged.
         """
-        folders = checkpoints(self.folder.checkpoints)
-        for i, folder in reversed(list(enumerate(folders))):
-            checkpoint = Checkpoint.open(folder)
-            document = checkpoint.document("train")
-            if document["skipped"]:
-                continue
-            state.restore(checkpoint, next(state.model.parameters()).device)
-            # In this order a kill in between leaves a run that resumes from one of the two.
-            self.resumed(state)
-            for later in folders[i + 1 :]:
-                remove_folder(later)
-            self.records.rewind(document["records"], state.step)
-            return True
-        return False
+        opened = [Checkpoint.open(folder) for folder in checkpoints(self.folder.checkpoints)]
+        good = [checkpoint for checkpoint in opened if not checkpoint.document("train")["skipped"]]
+        if not good:
+            return False
+        trouble = state.step - state.skipped
+        chosen = next((checkpoint for checkpoint in reversed(good) if checkpoint.step < trouble), good[0])
+        state.restore(chosen, next(state.model.parameters()).device)
+        # In this order a kill in between leaves a run that resumes from one of the two.
+        self.resumed(state)
+        for later in opened:
+            if later.step > chosen.step:
+                remove_folder(later.folder)
+        self._point(state)
+        self.records.rewind(chosen.document("train")["records"], state.step)
+        return True
 
     def dump(self, report: dict[str, Any]) -> Path:
         """Write down what a diverged run came to; returns the file."""
@@ -113,10 +117,14 @@ class RunSaver:
 
     def _point(self, state: TrainState) -> None:
         self.folder.point("last", self.folder.checkpoints / step_name(state.step))
+        best = self.folder.pointed("best")
         if state.best is not None:
-            best = self.folder.checkpoints / step_name(int(state.best["step"]))
-            if best.is_dir():
-                self.folder.point("best", best)
+            measured = self.folder.checkpoints / step_name(int(state.best["step"]))
+            best = measured if measured.is_dir() else best
+        if best is not None and best.is_dir():
+            self.folder.point("best", best)
+        else:
+            self.folder.unpoint("best")
 
     def _remove_old(self) -> None:
         best = self.folder.pointed("best")

@@ -120,7 +120,7 @@ class LanePlan:
         start_B = (self.shift(epoch) + self.starts_B + first) % self.tokens
         length_B = np.clip(self.lengths_B - first, 0, width)
         reset_BT = self._documents_begin(start_B, width)
-        for j in np.flatnonzero((edges[:-1] >= first) & (edges[:-1] <= edges[k])).tolist():
+        for j in range(int(np.searchsorted(edges, first)), k + 1):
             reset_BT[:, edges[j] - first] |= self._begun_anew(epoch, j)
         reset_BT &= np.arange(width) < length_B[:, None]
         resets = {int(column): reset_BT[:, column] for column in np.flatnonzero(reset_BT.any(0))}

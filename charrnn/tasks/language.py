@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from charrnn.config.schema import Config
 from charrnn.contracts import Batch, Loss
-from charrnn.corpus.tokens import TokenCorpus
+from charrnn.corpus.tokens import Split, TokenCorpus
 from charrnn.models.build import build_model
 from charrnn.models.core import Draws, State
 from charrnn.models.feedback import mixed_inputs, share_of_draws
@@ -48,20 +48,21 @@ class LanguageTask:
             cut = self.config.evaluate.lanes, self.config.evaluate.chunk
         if cut is not None:
             return LaneStream(tokens, LanePlan(len(tokens), min(cut[0], len(tokens)), cut[1], documents=part.documents))
-        settings = self.config.stream
-        lanes = auto_lanes(len(tokens), settings.chunk) if settings.lanes == "auto" else settings.lanes
-        plan = LanePlan(
-            len(tokens),
-            lanes,
-            settings.chunk,
-            settings.reach,
-            settings.lengths,
-            settings.offset == "random",
-            settings.reset_chance,
-            part.documents,
+        return LaneStream(tokens, self._training_plan(part))
+
+    def _training_plan(self, part: Split) -> LanePlan:
+        settings, tokens = self.config.stream, len(part.tokens)
+        return LanePlan(
+            tokens,
+            lanes=auto_lanes(tokens, settings.chunk) if settings.lanes == "auto" else settings.lanes,
+            chunk=settings.chunk,
+            reach=settings.reach,
+            lengths=settings.lengths,
+            shifted=settings.offset == "random",
+            reset_chance=settings.reset_chance,
+            documents=part.documents,
             seed=self.config.train.seed,
         )
-        return LaneStream(tokens, plan)
 
     def model(self) -> nn.Module:
         """A model with fresh weights, on the CPU."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -40,14 +41,14 @@ class WeightAverage:
 
     def update(self, model: nn.Module, history: Sequence[Mapping[str, float]]) -> None:
         """Take the weights after an update in, if averaging has begun."""
-        if isinstance(self.config, EmaAverage) or stalled(history, self.config.patience):
+        if isinstance(self.config, EmaAverage) or self.count or stalled(history, self.config.patience):
             self._averaged.update_parameters(model)
 
 
 def stalled(history: Sequence[Mapping[str, float]], patience: int) -> bool:
     """Whether some validation was worse than the best of those more than `patience` before it (NT-ASGD's trigger)."""
     nats = [record["nats"] for record in history]
-    return any(nats[i] > min(nats[: i - patience]) for i in range(patience + 1, len(nats)))
+    return any(later > best for later, best in zip(nats[patience + 1 :], accumulate(nats, min), strict=False))
 
 
 def _lerp(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from charrnn.contracts import Task
+from charrnn.contracts import Batch, Task
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,8 @@ def position_losses(
     """The mean nats of the k-th token after a cold start, for k from 1; None where the split is empty.
 
     Every lane is cut into windows, and the state begins anew in front of each, so the k-th token is predicted from the
-    k tokens before it and nothing else (from fewer where the split begins). The last window of a lane may be short: it
+    k tokens before it and nothing else (from fewer where the split begins). A document that begins within a window is
+    a cold start too. The last window of a lane may be short: it
     counts at the positions that it has.
 
     Args:
@@ -99,10 +100,22 @@ def position_losses(
         for step in range(stream.steps_per_epoch):
             check()
             batch = stream.batch(step, device)
-            nats_T += task.loss(model, batch, cold).each.double().sum(0)
-            count_T += batch.mask_BT.sum(0)
+            place_BT = _since_begin(batch)
+            nats_BT = task.loss(model, batch, cold).each.double()
+            nats_T.index_add_(0, place_BT.flatten(), nats_BT.flatten())
+            count_T.index_add_(0, place_BT.flatten(), batch.counts_BT.flatten().to(torch.int64))
     reached_T = count_T > 0
     return (nats_T[reached_T] / count_T[reached_T]).tolist()
+
+
+def _since_begin(batch: Batch) -> Tensor:
+    """How many columns lie between each one and the nearest in front of it where its row began: place_BT."""
+    width = batch.x_BT.shape[1]
+    column_T = torch.arange(width, device=batch.x_BT.device)
+    place_BT = column_T.expand(batch.rows, -1).clone()
+    for column, rows_B in sorted(batch.resets.items()):
+        place_BT[rows_B, column:] = column_T[: width - column]
+    return place_BT
 
 
 @contextmanager

@@ -1,39 +1,36 @@
-"""What is said and written down when a run cannot go on: its loss, gradient or state is not finite any more."""
+"""What is said and written down when a run cannot go on, because something in it is not finite any more."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
 from charrnn.errors import DivergedError
 from charrnn.train.state import TrainState
 
-if TYPE_CHECKING:
-    from charrnn.train.step import StepResult
 
-
-def autopsy(state: TrainState, result: StepResult, rate: float) -> dict[str, Any]:
+def autopsy(state: TrainState, what: str, figures: Mapping[str, Any], rate: float) -> dict[str, Any]:
     """All that helps to find out why a run has diverged, as a JSON value.
 
     Args:
-        state: the run after the last update, which was skipped.
-        result: what that update saw.
-        rate: its learning rate.
+        state: the run as it is then.
+        what: what was found.
+        figures: what the last update, or validation, saw.
+        rate: the learning rate of the last update.
 
     Returns:
-        The update's figures; for each parameter its norm, and that of its last gradient; for each lane the norm of
-        the state that it had in front of the update.
+        These; for each parameter its norm, and that of its last gradient; for each lane the norm of its state.
     """
     return {
+        "what": what,
         "step": state.step,
         "skipped_in_a_row": state.skipped,
         "lr": rate,
         "rate_scale": state.rate_scale,
-        "loss": {"nats": result.nats, "count": result.count, **result.parts},
-        "grad_norm": result.grad_norm,
-        "state_norm": result.state_norm,
+        "figures": dict(figures),
         "parameters": {
             name: {"norm": _norm(p), "grad_norm": None if p.grad is None else _norm(p.grad)}
             for name, p in state.model.named_parameters()
@@ -42,15 +39,14 @@ def autopsy(state: TrainState, result: StepResult, rate: float) -> dict[str, Any
     }
 
 
-def diverged(dump: Path, state: TrainState, result: StepResult) -> DivergedError:
-    """The error that ends the run."""
-    why = "there is no earlier checkpoint to go back to" if state.rate_scale == 1.0 else "half the rate did not help"
-    loss = f"{result.nats / max(result.count, 1)} nats per token, gradient norm {result.grad_norm}"
+def diverged(dump: Path, what: str, step: int, again: bool) -> DivergedError:
+    """The error that ends a run at `step`; `again` where it had gone back before."""
     return DivergedError(
-        f"the loss or its gradient is not finite in {state.skipped} updates in a row, up to step {state.step}",
+        f"the run has diverged at step {step}: {what}",
         where=dump,
-        why=f"{why}; the last: {loss}",
-        hint="lower train.optimizer.lr or train.clip_norm; with --resume the run goes on from its last good checkpoint",
+        why="half the rate did not help" if again else "there is no earlier checkpoint to go back to",
+        hint="lower train.optimizer.lr or train.clip_norm; with --resume the run goes on from its last good "
+        "checkpoint, if there is one",
     )
 
 

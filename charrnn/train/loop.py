@@ -17,10 +17,9 @@ from charrnn.errors import DivergedError, Interrupted
 from charrnn.train.evaluate import evaluate
 from charrnn.train.guard import autopsy, diverged
 from charrnn.train.interrupt import Interrupt
-from charrnn.train.optim import set_rate
 from charrnn.train.schedule import rate_factor, should_stop
 from charrnn.train.state import Tally, TrainState
-from charrnn.train.step import StepResult, update
+from charrnn.train.step import advance
 
 
 class Saver(Protocol):
@@ -91,8 +90,9 @@ class Training:
 
     def __post_init__(self) -> None:
         self.steps = total_steps(self.settings, self.stream.steps_per_epoch)
-        self._since = self.clock()
         self._rate = 0.0
+        self._validates = self.task.stream("valid") is not None
+        self._time_anew()
 
     def run(self) -> None:
         """Train to the end, or until a signal asks to stop; either way the last state is saved.
@@ -120,28 +120,32 @@ class Training:
         state = self.state
         if state.step % self.stream.steps_per_epoch == 0:
             state.epoch = Tally()
-        batch = self.stream.batch(state.step, self.device)
         self._rate = self._scheduled_rate()
-        set_rate(state.optimizer, self._rate * batch.rate)
-        result = update(self.task, state, batch, self.settings.clip_norm)
+        result = advance(self.task, state, self.stream, self._rate, self.settings.clip_norm, self.device)
         for tally in (state.interval, state.epoch):
             result.add_to(tally)
         if state.skipped >= self.settings.guard.skips:
-            self._recover(result)
+            self._recover(f"{state.skipped} updates in a row were not finite", vars(result))
 
     def _scheduled_rate(self) -> float:
         state, epoch = self.state, self.stream.steps_per_epoch
         factor = rate_factor(self.settings.schedule, state.step, self.steps, epoch, state.history)
         return self.settings.optimizer.lr * factor * state.rate_scale
 
-    def _recover(self, result: StepResult) -> None:
-        """Go back to the last good checkpoint with half the rate, once."""
-        state, step = self.state, self.state.step
-        if state.rate_scale == 1.0 and self.saver.roll_back(state):
-            state.rate_scale = 0.5
-            self.logger.log(self._record("guard") | {"skipped": self.settings.guard.skips, "rolled_back_from": step})
-            return
-        raise diverged(self.saver.dump(autopsy(state, result, self._rate)), state, result)
+    def _recover(self, what: str, figures: dict[str, Any]) -> None:
+        """Go back to the last good checkpoint with half the rate, once; the second time the run ends there."""
+        state, step, again = self.state, self.state.step, self.state.rate_scale < 1.0
+        report = autopsy(state, what, figures, self._rate)
+        rolled_back = self.saver.roll_back(state)
+        if again or not rolled_back:
+            raise diverged(self.saver.dump(report), what, step, again)
+        state.rate_scale = 0.5
+        self._time_anew()
+        self.logger.log(self._record("guard") | {"what": what, "rolled_back_from": step})
+
+    def _time_anew(self) -> None:
+        """Speeds are taken from here on: a tally may hold what an earlier life of the run has read."""
+        self._since, self._counted = self.clock(), self.state.interval.count
 
     def _ending(self) -> str | None:
         history = self.state.history
@@ -158,41 +162,53 @@ class Training:
         due = state.step % self.settings.log_every == 0 or state.step == self.steps
         if not due or not (tally.steps or tally.skipped):  # just after going back there is nothing to tell
             return
-        speed = tally.count / max(now - self._since, 1e-9)
+        speed = (tally.count - self._counted) / max(now - self._since, 1e-9)
         figures = self.task.metrics(tally.mean, "train") if tally.count else {}
         figures |= self.task.speed(speed, "train")
         self.logger.log(self._record("train") | figures | {"lr": self._rate} | tally.means())
-        state.interval, self._since = Tally(), now
+        state.interval = Tally()
+        self._time_anew()
 
     def _validate_when_due(self) -> None:
-        state, every = self.state, self.evaluation.every
-        period = self.stream.steps_per_epoch if every == "epoch" else every
-        due = state.step > 0 and (state.step % period == 0 or state.step == self.steps)
-        if not due or (state.history and state.history[-1]["step"] == state.step):
+        if not self._validation_due():
             return
-        began = self.clock()
+        state, began = self.state, self.clock()
         result = evaluate(self.task, state.shown, "valid", self.device, self.interrupt.check)
-        if result is not None:
-            if not math.isfinite(result.nats):
-                raise DivergedError(
-                    f"the validation loss is {result.nats} at step {state.step}",
-                    hint="lower train.optimizer.lr, then go on from the last checkpoint with --resume",
-                )
-            # The sample first: a signal while it is made leaves this validation undone, not half done.
-            text = self.sampler(state)
-            figures = self.task.metrics(result.nats, "valid")
-            state.history.append({"step": state.step} | figures)
-            extra = {"lanes": result.lanes, "best": state.best is state.history[-1], "train_nats": state.epoch.mean}
-            self.logger.log(self._record("valid") | figures | extra)
-            self.logger.sample(state.step, text)
+        assert result is not None, "it is due only where there is a text for it"
+        if not math.isfinite(result.nats):
+            self._recover(f"the validation loss is {result.nats}", {"valid_nats": result.nats})
+            return
+        # The sample first: a signal while it is made leaves this validation undone, not half done.
+        text = self.sampler(state)
+        figures = self.task.metrics(result.nats, "valid")
+        state.history.append({"step": state.step} | figures)
+        extra: dict[str, Any] = {"lanes": result.lanes, "best": state.best is state.history[-1]}
+        if state.epoch.count:
+            extra["train_nats"] = state.epoch.mean
+        self.logger.log(self._record("valid") | figures | extra)
+        self.logger.sample(state.step, text)
         self._since += self.clock() - began
 
+    def _validation_due(self) -> bool:
+        """At every period's end, or at the first update after it that was not skipped; and at the end of all."""
+        state, every = self.state, self.evaluation.every
+        period = self.stream.steps_per_epoch if every == "epoch" else every
+        known = state.history[-1]["step"] if state.history else 0
+        ending = state.step == self.steps
+        wanted = state.step if ending else state.step - state.step % period
+        return self._validates and known < wanted and (ending or not state.skipped)
+
     def _save_when_due(self) -> None:
+        """Save what was asked for; in a row of skipped updates nothing has changed, and nothing falls due."""
         state = self.state
         improved = state.best is not None and state.best["step"] == state.step
-        wanted = self.interrupt.take_save() or self.saver.due(state.step, self.stream.steps_per_epoch)
-        if state.ended or improved or wanted:
+        due = not state.skipped and self.saver.due(state.step, self.stream.steps_per_epoch)
+        if not (state.ended or improved or due or self.interrupt.take_save()):
+            return
+        try:
             self.saver.save(state)
+        except DivergedError as error:
+            self._recover(error.what, {})
 
     def _record(self, split: str) -> dict[str, Any]:
         epoch = self.state.step / self.stream.steps_per_epoch

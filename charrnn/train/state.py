@@ -133,6 +133,12 @@ class TrainState:
             CheckpointError: the checkpoint is damaged, or of another model.
         """
         document = checkpoint.document("train")
+        if not self.document().keys() <= document.keys():
+            raise CheckpointError(
+                "the checkpoint is of another version of charrnn",
+                where=checkpoint.folder / "train.json",
+                why=f"it lacks {', '.join(sorted(self.document().keys() - document.keys()))}",
+            )
         load_model(self.model, checkpoint, "weights" if document["averaged"] else "model")
         if self.average is not None:
             load_model(self.average.model, checkpoint, "model")

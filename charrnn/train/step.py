@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from charrnn.contracts import Batch, Loss, Task
+from charrnn.contracts import Batch, Loss, Stream, Task
 from charrnn.models.core import Draws, State
+from charrnn.train.optim import set_rate
 from charrnn.train.state import Tally, TrainState, running_statistics
 
 
@@ -49,6 +50,15 @@ class StepResult:
         tally.steps += 1
         for name, value in self.parts.items():
             tally.parts[name] = tally.parts.get(name, 0.0) + value
+
+
+def advance(
+    task: Task, state: TrainState, stream: Stream, lr: float, clip_norm: float | None, device: torch.device
+) -> StepResult:
+    """Do the next update of a stream at the rate `lr`, times what the batch asks for."""
+    batch = stream.batch(state.step, device)
+    set_rate(state.optimizer, lr * batch.rate)
+    return update(task, state, batch, clip_norm)
 
 
 def update(task: Task, state: TrainState, batch: Batch, clip_norm: float | None) -> StepResult:

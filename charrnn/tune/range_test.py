@@ -10,14 +10,9 @@ from pathlib import Path
 from charrnn.config.load import Loaded
 from charrnn.errors import UsageError
 from charrnn.logs.console import Console
-from charrnn.runs.corpus import prepared
 from charrnn.runs.memory import out_of_memory
-from charrnn.runs.plan import apply_plan, make_plan
-from charrnn.runs.start import new_state, training_stream
-from charrnn.tasks.language import LanguageTask
+from charrnn.runs.throwaway import throwaway
 from charrnn.train.interrupt import Interrupt
-from charrnn.train.optim import set_rate
-from charrnn.train.step import update
 
 MIN_STEPS = 20
 _WINDOW = 0.05
@@ -90,20 +85,13 @@ def _train(
     loaded: Loaded, corpora: Path, console: Console, interrupt: Interrupt, rates: Sequence[float]
 ) -> tuple[list[float], str]:
     """The loss of each step until the last rate, or until it is lost; and why there are no more."""
-    config = loaded.config
-    corpus = prepared(loaded, corpora, console, interrupt.check).corpus
-    device = apply_plan(make_plan(config.train))
-    task = LanguageTask(config, corpus)
     nats: list[float] = []
-    with out_of_memory(config):
-        state = new_state(task, config, device)
-        state.model.train()
-        stream = training_stream(task)
+    with out_of_memory(loaded.config):
+        trial = throwaway(loaded, corpora, console, interrupt)
         for step, rate in enumerate(rates):
             interrupt.check()
             console.progress("testing rates", step, len(rates))
-            set_rate(state.optimizer, rate)
-            result = update(task, state, stream.batch(step, device), config.train.clip_norm)
+            result = trial.advance(rate)
             if result.skipped:
                 return nats, f"the loss is not finite at {rate:.2g}"
             nats.append(result.nats / result.count)

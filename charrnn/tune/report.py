@@ -134,7 +134,7 @@ def markdown(report: dict[str, Any]) -> str:
         lines += [f"Best: {_told(report['best'])}.", ""]
     if report["default"] is not None:
         lines += [f"The config itself: {_told(report['default'])}.", ""]
-        lines += [f"The search won {report['gain_nats']:.4f} nats, with as long a training in each.", ""]
+        lines += [f"The search won {report['gain_nats']:.4f} nats, under the same limits in each.", ""]
     else:
         lines += ["No complete trial is the config itself: there is nothing to hold the best against.", ""]
     return "\n".join([*lines, *_mattered(report["importances"]), *_table(report["table"])]) + "\n"

@@ -12,7 +12,6 @@ from charrnn.config.load import Loaded
 from charrnn.errors import (
     CharRnnError,
     CheckpointError,
-    ConfigError,
     DataError,
     DivergedError,
     LockedError,
@@ -30,7 +29,7 @@ from charrnn.tune.opening import open_study
 from charrnn.tune.report import write_report
 from charrnn.tune.study import PRUNED, Study, Trial
 
-_OF_THE_TRIAL = (DivergedError, OutOfMemoryError, ConfigError, CheckpointError)
+_OF_THE_TRIAL = (DivergedError, OutOfMemoryError, UsageError, DataError, CheckpointError)
 """What a trial's own values can bring about; anything else would meet the next trial too, and ends the search."""
 
 

@@ -13,6 +13,7 @@ from charrnn.config.schema.train import ExponentialFeedback, LinearFeedback, Sig
 from charrnn.models.build import build_model
 from charrnn.models.core import Draws
 from charrnn.models.feedback import mixed_inputs, share_of_draws
+from charrnn.text.vocabulary import Vocabulary
 
 ROWS, STEPS, SYMBOLS = 5, 8, 7
 
@@ -57,11 +58,13 @@ def test_as_many_passes_as_steps_are_the_original_symbol_by_symbol(scores) -> No
     level = draws.uniform_rows("drawn inputs", x_BT.double())
     expected = x_BT.clone()
     for t in range(1, STEPS):
-        rising_BV = scores(expected[:, :t])[:, -1].softmax(-1).cumsum(-1)
+        shares_BV = scores(expected[:, :t])[:, -1].softmax(-1)
+        shares_BV[:, Vocabulary.START] = 0.0
+        rising_BV = shares_BV.cumsum(-1)
         for b in range(ROWS):
             if chosen[b, t] and not fixed_BT[b, t]:
                 level_now = float(level[b, t - 1] * rising_BV[b, -1])
-                expected[b, t] = next(v for v in range(SYMBOLS) if float(rising_BV[b, v]) >= level_now)
+                expected[b, t] = next(v for v in range(SYMBOLS) if float(rising_BV[b, v]) > level_now)
     mixed = mixed_inputs(scores, x_BT, fixed_BT, 0.5, STEPS, draws)
     assert mixed.tolist() == expected.tolist()
     assert mixed.tolist() != x_BT.tolist()
@@ -76,6 +79,9 @@ def test_one_pass_draws_from_the_scores_of_the_true_past(scores) -> None:  # typ
         mixed = mixed_inputs(scores, x_BT, fixed_BT, 1.0, 1, Draws(1, step, ROWS))
         counts[mixed[1, 4]] += 1
     expected = scores(x_BT)[1, 3].softmax(-1)
+    expected[Vocabulary.START] = 0.0
+    expected /= expected.sum()
+    assert counts[Vocabulary.START] == 0
     torch.testing.assert_close(counts.double() / 2000, expected, atol=0.04, rtol=0)
 
 

@@ -18,7 +18,10 @@ from charrnn.checkpoint.read import Checkpoint
 from charrnn.contracts import Batch, Loss
 from charrnn.errors import DivergedError, Interrupted
 from charrnn.models.core import Draws, State
+from charrnn.runs.folder import RunFolder
 from charrnn.tasks.language import LanguageTask
+from charrnn.train import loop
+from charrnn.train.evaluate import Evaluation
 
 Poison = Callable[..., None]
 
@@ -87,20 +90,24 @@ def test_after_a_row_of_bad_updates_the_run_goes_back_with_half_the_rate(lab: La
     hurt = lab.train("hurt", "new", None, "train.schedule={kind: constant}")
     assert (hurt["step"], hurt["ended"]) == (clean["step"], clean["ended"])
     (guard,) = of_split(lab, "hurt", "guard")
-    assert (guard["step"], guard["rolled_back_from"], guard["skipped"]) == (22, 27, 5)
+    # There are checkpoints of 18 and of 22, and what the latter holds led straight to trouble.
+    assert (guard["step"], guard["rolled_back_from"]) == (18, 27)
+    assert guard["what"] == "5 updates in a row were not finite"
     steps = [record["step"] for record in lab.records("hurt")]
     assert steps == sorted(steps), "there must not be two lives of one step"
-    before, after = lab.records("hurt")[: steps.index(22) + 1], lab.records("hurt")[steps.index(22) + 1 :]
-    assert before == [record for record in lab.records("clean") if record["step"] <= 22]
-    assert [record["lr"] for record in after if "lr" in record] == pytest.approx([1e-2] * 10)
+    before, after = lab.records("hurt")[: steps.index(18)], lab.records("hurt")[steps.index(18) + 1 :]
+    assert before == [record for record in lab.records("clean") if record["step"] < 18]
+    rates = [record["lr"] for record in after if "lr" in record]
+    assert rates == pytest.approx([1e-2] * len(rates))
+    assert len(rates) > 5
     assert hurt["best"]["nats"] == pytest.approx(clean["best"]["nats"], abs=0.2)
 
 
 def test_going_back_to_where_a_record_was_due_does_not_write_it_twice(lab: Lab, poison: Poison) -> None:
     poison(range(22, 27), lives=1)
-    lab.train("hurt", "new", None, "train.log_every=11")
+    lab.train("hurt", "new", None, "train.log_every=9")
     written = [(record["step"], record["split"]) for record in lab.records("hurt")]
-    assert written[:6] == [(11, "train"), (11, "valid"), (22, "train"), (22, "valid"), (22, "guard"), (33, "train")]
+    assert written[:6] == [(9, "train"), (11, "valid"), (18, "train"), (18, "guard"), (22, "valid"), (27, "train")]
 
 
 def test_a_run_that_stays_bad_ends_with_exit_code_5_and_a_dump(lab: Lab, poison: Poison) -> None:
@@ -110,12 +117,15 @@ def test_a_run_that_stays_bad_ends_with_exit_code_5_and_a_dump(lab: Lab, poison:
     assert error.value.exit_code == 5
     assert error.value.where == str(lab.path / "hurt" / "diverged.json")
     dump = json.loads((lab.path / "hurt" / "diverged.json").read_text(encoding="utf-8"))
-    assert (dump["step"], dump["skipped_in_a_row"], dump["rate_scale"], dump["loss"]["nats"]) == (27, 5, 0.5, "nan")
+    assert (dump["step"], dump["skipped_in_a_row"], dump["rate_scale"]) == (27, 5, 0.5)
+    assert dump["figures"]["nats"] == "nan"
     assert len(dump["lanes"]["0.h"]) == 4
-    assert [record["step"] for record in lab.records("hurt")][-1] == 22
+    assert [record["step"] for record in lab.records("hurt")][-1] == 14
     last = Checkpoint.open(checkpoints(lab.path / "hurt" / "checkpoints")[-1])
-    assert last.step == 22
+    assert last.step == 18
     assert all(np.isfinite(array).all() for array in last.tensors("model").values())
+    poison([])
+    assert lab.train("hurt", "resume", None, "train.optimizer.lr=1e-3")["ended"] == "all steps are done"
 
 
 def test_without_a_checkpoint_there_is_nothing_to_go_back_to(lab: Lab, poison: Poison) -> None:
@@ -132,6 +142,67 @@ def test_a_checkpoint_in_the_middle_of_a_bad_row_is_not_gone_back_to(lab: Lab, p
     lab.train("hurt")
     (guard,) = of_split(lab, "hurt", "guard")
     assert guard["step"] == 22
+
+
+def test_a_bad_row_does_not_push_the_good_checkpoints_out(lab: Lab, poison: Poison) -> None:
+    poison(range(6, 11), lives=1)
+    outcome = lab.train("hurt", "new", None, "train.save.every=1", "train.save.keep=2")
+    (guard,) = of_split(lab, "hurt", "guard")
+    assert (guard["step"], outcome["ended"]) == (5, "all steps are done")
+
+
+def test_the_best_checkpoint_is_there_after_going_back(lab: Lab, poison: Poison) -> None:
+    """Validation falls due in the middle of the row: it waits for the row's end."""
+    poison(range(3, 8), lives=1)
+    lab.train("hurt", "new", None, "train.save.every=3", "evaluate.every=5")
+    assert [record["step"] for record in of_split(lab, "hurt", "valid")][:3] == [5, 10, 15]
+    assert RunFolder(lab.path / "hurt").preferred()[1] == "best"
+    poison(range(3, 1000))
+    with pytest.raises(DivergedError):
+        lab.train("worse", "new", None, "train.save.every=3", "evaluate.every=2")
+    assert RunFolder(lab.path / "worse").preferred()[0].step == 2
+
+
+def test_a_validation_due_at_a_skipped_update_comes_after_the_next_sound_one(lab: Lab, poison: Poison) -> None:
+    poison({10, 11})
+    lab.train("hurt")
+    assert [record["step"] for record in of_split(lab, "hurt", "valid")][:3] == [13, 22, 33]
+
+
+@pytest.mark.parametrize("times", [1, 9])
+def test_a_validation_loss_that_is_not_finite_sends_the_run_back_too(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    calls, sound = 0, loop.evaluate
+
+    def evaluate(*arguments: Any) -> Evaluation | None:
+        nonlocal calls
+        calls += 1
+        result = sound(*arguments)
+        assert result is not None
+        return dataclasses.replace(result, nats=math.nan) if 2 < calls <= 2 + times else result
+
+    monkeypatch.setattr(loop, "evaluate", evaluate)
+    if times == 1:
+        assert lab.train("hurt")["ended"] == "all steps are done"
+        (guard,) = of_split(lab, "hurt", "guard")
+        assert (guard["step"], guard["rolled_back_from"]) == (27, 33)
+        assert guard["what"] == "the validation loss is nan"
+        return
+    with pytest.raises(DivergedError, match="validation loss is nan") as error:
+        lab.train("hurt")
+    assert error.value.why == "half the rate did not help"
+    assert (lab.path / "hurt" / "diverged.json").is_file()
+
+
+def test_weights_that_overflow_end_the_run_as_divergence_does(lab: Lab) -> None:
+    """Every gradient is finite, and the step along it is not: the checkpoint that falls due is refused."""
+    lab.train("hurt", "new", None, "train.max_steps=9")
+    overrides = ("train.optimizer.lr=1e39", "train.max_steps=20", "train.save.every=1", "train.guard.skips=50")
+    with pytest.raises(DivergedError, match="refusing to save"):
+        lab.train("hurt", "resume", None, *overrides)
+    assert (lab.path / "hurt" / "diverged.json").is_file()
+    assert checkpoints(lab.path / "hurt" / "checkpoints")[-1].name == "step-00000009"
 
 
 @pytest.mark.parametrize("hard", [False, True], ids=["sigterm", "sigkill"])

@@ -13,9 +13,9 @@ from tuning import Tuning
 
 from charrnn.errors import Interrupted, UsageError
 from charrnn.logs.console import Console
+from charrnn.train import step
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.step import StepResult
-from charrnn.tune import range_test as module
 from charrnn.tune.range_test import RangeTest, is_lost, judge, range_test, smoothed, window_of
 
 RATES = [1e-6 * 1e7 ** (i / 199) for i in range(200)]
@@ -95,15 +95,15 @@ def test_the_rates_rise_by_equal_ratios_and_the_optimizer_gets_them(
     tuning: Tuning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[float] = []
-    known = module.update
+    known = step.update
 
     def spy(*arguments: object) -> StepResult:
-        seen.append(arguments[1].optimizer.param_groups[0]["lr"])  # type: ignore[attr-defined]
+        seen.append(arguments[1].optimizer.param_groups[0]["lr"] / arguments[2].rate)  # type: ignore[attr-defined]
         return known(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "update", spy)
-    test = run(tuning, high=1e-2)
-    assert seen == test.rates
+    monkeypatch.setattr(step, "update", spy)
+    test = run(tuning, "stream.lengths={kind: random, spread: 2, least: 2}", high=1e-2)
+    assert seen == pytest.approx(test.rates, rel=1e-12)
     assert len(seen) == 60
     assert seen[-1] == pytest.approx(1e-2)
     assert [b / a for a, b in pairwise(seen)] == pytest.approx([1000 ** (1 / 59)] * 59)
@@ -112,7 +112,7 @@ def test_the_rates_rise_by_equal_ratios_and_the_optimizer_gets_them(
 def test_a_loss_that_is_not_finite_ends_the_test_and_what_was_seen_counts(
     tuning: Tuning, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, known, count = run(tuning), module.update, 0
+    whole, known, count = run(tuning), step.update, 0
 
     def update(*arguments: object) -> StepResult:
         nonlocal count
@@ -120,7 +120,7 @@ def test_a_loss_that_is_not_finite_ends_the_test_and_what_was_seen_counts(
         result = known(*arguments)  # type: ignore[arg-type]
         return dataclasses.replace(result, nats=math.nan, skipped=True) if count > 45 else result
 
-    monkeypatch.setattr(module, "update", update)
+    monkeypatch.setattr(step, "update", update)
     test = run(tuning)
     assert "not finite" in test.ended
     assert test.nats == whole.nats[:45]

@@ -60,7 +60,9 @@ class Lanes(Section):
     """How often the state of a row begins anew in front of a chunk, so that the model learns to begin, too."""
 
     @model_validator(mode="after")
-    def _reaches_over_its_chunk(self) -> Lanes:
+    def _sizes_agree(self) -> Lanes:
         if self.reach is not None and self.reach < self.chunk:
             raise ValueError(f"reach ({self.reach}) must be at least chunk ({self.chunk})")
+        if isinstance(self.lengths, RandomLengths) and self.lengths.least > self.chunk:
+            raise ValueError(f"lengths.least ({self.lengths.least}) must be at most chunk ({self.chunk})")
         return self

@@ -60,8 +60,8 @@ class Regularization(Section):
 
 class _Feedback(Section):
     passes: Count = 1
-    """How often the model reads its chunk to draw symbols: 1 draws all from true inputs, as many as the chunk is long
-    is symbol by symbol (Duckworth et al. 2019)."""
+    """How often the model reads its chunk to draw symbols: 1 draws all from true inputs, as many as it reads at once
+    (`stream.reach`, else `stream.chunk`) is symbol by symbol (Duckworth et al. 2019)."""
 
 
 class LinearFeedback(_Feedback):
@@ -175,6 +175,17 @@ class Train(Section):
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     """Everything random is derived from it."""
+
+    @model_validator(mode="after")
+    def _averages_before_it_stops(self) -> Train:
+        if isinstance(self.average, NtAsgdAverage) and self.early_stop is not None:
+            needed = self.average.patience + 2
+            if self.early_stop.patience < needed:
+                raise ValueError(
+                    "early stopping would end the run before averaging begins: set early_stop to null, or its "
+                    f"patience to {needed} or more"
+                )
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -1,0 +1,69 @@
+"""A training that leaves no trace: what `train --check` and `find-lr` do a few updates with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from charrnn.config.load import Loaded
+from charrnn.logs.console import Console
+from charrnn.runs.corpus import prepared
+from charrnn.runs.plan import Plan, apply_plan, make_plan
+from charrnn.runs.start import new_state, training_stream
+from charrnn.runs.transfer import origin_of
+from charrnn.stream.gather import LaneStream
+from charrnn.tasks.language import LanguageTask
+from charrnn.train.interrupt import Interrupt
+from charrnn.train.state import TrainState
+from charrnn.train.step import StepResult, advance
+
+
+@dataclass(frozen=True)
+class Throwaway:
+    """A run at its very beginning, without a folder.
+
+    Attributes:
+        task: what is trained.
+        state: where it stands.
+        stream: the batches of the training split.
+        plan: how it computes.
+        device: where.
+    """
+
+    task: LanguageTask
+    state: TrainState
+    stream: LaneStream
+    plan: Plan
+    device: torch.device
+
+    def advance(self, lr: float) -> StepResult:
+        """Do the next update at the rate `lr`."""
+        clip_norm = self.task.config.train.clip_norm
+        return advance(self.task, self.state, self.stream, lr, clip_norm, self.device)
+
+
+def throwaway(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrupt) -> Throwaway:
+    """Prepare the corpus of a config and build the run that `charrnn train` would begin, with all its refusals.
+
+    Args:
+        loaded: the config.
+        corpora: where corpora are looked for and prepared.
+        console: shows the progress.
+        interrupt: the signals so far.
+
+    Raises:
+        ConfigError, DataError, DeviceError, CheckpointError: as `charrnn train` does.
+    """
+    config = loaded.config
+    corpus = prepared(loaded, corpora, console, interrupt.check).corpus
+    origin = origin_of(config)
+    plan = make_plan(config.train)
+    device = apply_plan(plan)
+    task = LanguageTask(config, corpus)
+    state = new_state(task, config, device, origin)
+    if origin is not None:
+        origin.say(console, config, corpus.vocabulary)
+    state.model.train()
+    return Throwaway(task, state, training_stream(task), plan, device)
