@@ -29,7 +29,7 @@ def measure(
     folder: Path,
     *overrides: str,
     split: str = "valid",
-    positions: int = 8,
+    positions: int | None = 8,
     dynamic: bool = False,
     config: Path | None = None,
     interrupt: Interrupt | None = None,
@@ -89,6 +89,12 @@ def test_lanes_leave_every_window_room(lab: Lab) -> None:
     with pytest.raises(UsageError, match="--positions 125") as error:
         measure(lab, newest(lab), split="test", positions=125)
     assert "124" in str(error.value.hint)
+
+
+def test_nobody_who_asked_for_no_positions_is_refused_them(lab: Lab) -> None:
+    lab.train("run", "new", None, "corpus.split=[rest, 90, 30]")
+    positions = measure(lab, newest(lab), split="test", positions=None)["positions"]
+    assert (positions["window"], len(positions["nats"])) == (30, 30)
 
 
 def test_the_run_is_left_as_it_is_and_its_corpus_is_found(lab: Lab) -> None:

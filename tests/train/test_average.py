@@ -6,11 +6,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from charrnn.config.schema.train import EmaAverage, NtAsgdAverage
+from charrnn.config.schema.train import EmaAverage, NtAsgdAverage, Train
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.average import WeightAverage, stalled
 from charrnn.train.evaluate import evaluate
+from charrnn.train.schedule import should_stop
 from charrnn.train.state import TrainState
 from charrnn.train.step import update
 
@@ -88,6 +90,21 @@ def test_the_trigger_is_algorithm_1_of_the_paper(nats: list[float], patience: in
 )
 def test_the_trigger_by_hand(nats: list[float], patience: int, expected: bool) -> None:
     assert stalled([{"nats": value} for value in nats], patience) is expected
+
+
+@pytest.mark.parametrize(("patience", "early_stop", "fits"), [(5, 5, False), (5, 6, False), (5, 7, True), (1, 3, True)])
+def test_early_stopping_must_leave_averaging_time_to_begin(patience: int, early_stop: int, fits: bool) -> None:
+    """With the smallest patience that is allowed, a loss that falls and then rises is averaged before it ends."""
+    given = {"average": {"kind": "nt-asgd", "patience": patience}, "early_stop": {"patience": early_stop}}
+    if not fits:
+        with pytest.raises(ValidationError, match="early stopping would end the run before averaging begins"):
+            Train.model_validate(given)
+        return
+    settings = Train.model_validate(given)
+    history = [{"step": i, "nats": nats} for i, nats in enumerate([3.0, 2.0, 1.0])]
+    while not should_stop(settings.early_stop, history):
+        history.append({"step": len(history), "nats": history[-1]["nats"] + 0.01})
+    assert stalled(history[:-1], patience)
 
 
 def test_training_goes_on_with_its_own_weights(task: LanguageTask, make_state: MakeState) -> None:

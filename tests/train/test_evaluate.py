@@ -121,3 +121,23 @@ def test_an_empty_split_has_no_position_losses(make_task: MakeTask) -> None:
     task = make_task()
     task = make_task(corpus={"source": task.config.corpus.source, "split": [800, "rest", 0]})
     assert position_losses(task, task.model(), "test", CPU, nothing, (1, 4)) is None
+
+
+@pytest.mark.parametrize("window", [7, 30])
+def test_a_document_within_a_window_is_a_cold_start_too(make_task: MakeTask, window: int) -> None:
+    task = make_task()
+    source = task.config.corpus.source
+    task = make_task(corpus={"source": source, "split": [0.7, 0.2, 0.1], "documents": {"text": "e"}})
+    model = task.model().eval()
+    part = task.corpus.split("valid")
+    assert len(part.documents) > 10
+    found = position_losses(task, model, "valid", CPU, nothing, (1, window))
+    tokens, at, place, state = part.tokens.tolist(), {}, 0, model.initial_state(1)
+    for i, token in enumerate(tokens):
+        begins = i in part.documents.tolist()
+        if begins or i % window == 0:
+            place, state = 0, model.initial_state(1)
+        logits, state = model(torch.tensor([[0 if begins else tokens[i - 1]]]), state)
+        at.setdefault(place, []).append(F.cross_entropy(logits[0], torch.tensor([token])).item())
+        place += 1
+    assert found == pytest.approx([sum(at[k]) / len(at[k]) for k in range(len(at))], rel=1e-9)

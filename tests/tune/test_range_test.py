@@ -13,6 +13,7 @@ from tuning import Tuning
 
 from charrnn.errors import Interrupted, UsageError
 from charrnn.logs.console import Console
+from charrnn.runs.start import train_run
 from charrnn.train import step
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.step import StepResult
@@ -130,6 +131,13 @@ def test_a_loss_that_is_not_finite_ends_the_test_and_what_was_seen_counts(
 def test_what_is_no_range_is_refused(tuning: Tuning, low: float, high: float, steps: int) -> None:
     with Console(quiet=True) as console, pytest.raises(UsageError, match="not a range"):
         range_test(tuning.loaded(), Path("corpora"), console, Interrupt(), low, high, steps)
+
+
+def test_it_starts_from_where_the_training_would(tuning: Tuning) -> None:
+    with Console(quiet=True) as console:
+        folder, corpora = tuning.path / "trained", tuning.path / "corpora"
+        train_run(tuning.loaded("train.max_steps=60"), folder, "new", corpora, console, Interrupt())
+    assert run(tuning, f"train.start_from={folder}").nats[0] < run(tuning).nats[0] - 0.05
 
 
 def test_a_signal_ends_it(tuning: Tuning) -> None:

@@ -132,6 +132,13 @@ def test_a_trial_that_fails_is_told_and_the_search_goes_on(tuning: Tuning) -> No
     assert f"trial {failed[0]['trial']}:" in (tuning.path / "study/report.md").read_text(encoding="utf-8")
 
 
+def test_more_lanes_than_the_text_has_tokens_fail_a_trial_and_not_the_search(tuning: Tuning) -> None:
+    space = "{stream.lanes: {kind: choice, values: [4, 100000]}}"
+    report = tuning.search("study", f"tune.space={space}", "tune.trials=5", "tune.sampler={kind: random}")
+    assert report["counts"]["running"] == 0
+    assert [row["values"]["stream.lanes"] for row in report["table"] if row["state"] == "failed"][:1] == [100000]
+
+
 def test_where_every_trial_fails_the_first_error_ends_it(tuning: Tuning) -> None:
     # Rates that no network bears, and nothing that clips them.
     space = "{train.optimizer.lr: {kind: log, low: 1e35, high: 1e38}}"
