@@ -25,6 +25,7 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the config, as in --set train.epochs=3."),
 ]
+Device = Annotated[str | None, typer.Option(metavar="auto|cpu|cuda[:N]", help="The same as --set train.device=…")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but results and errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
@@ -50,6 +51,11 @@ def load_config_or_source(text: str, overrides: list[str] | None, console: Conso
     if text.endswith(CONFIGS):
         return load(Path(text), overrides, console)
     return config_from_source(text, overrides or [])
+
+
+def on_device(overrides: list[str] | None, device: str | None) -> list[str]:
+    """The overrides with that of --device."""
+    return [*(overrides or []), *([f"train.device={device}"] if device else [])]
 
 
 class ReaderLeft(CharRnnError):

@@ -32,9 +32,7 @@ def evaluate(
         Path | None, typer.Option(help="The config of the run, for a checkpoint that is not in its run's folder.")
     ] = None,
     overrides: common.Overrides = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="auto|cpu|cuda[:N]", help="The same as --set train.device=…")
-    ] = None,
+    device: common.Device = None,
     quiet: common.Quiet = False,
     as_json: common.Json = False,
 ) -> None:
@@ -50,7 +48,7 @@ def evaluate(
         from charrnn.report.plots import check_picture
 
         check_picture(picture)
-    settings = [*(overrides or []), *([f"train.device={device}"] if device else [])]
+    settings = common.on_device(overrides, device)
     with Console(quiet=quiet) as console, listening() as interrupt:
         checkpoint, which = find_checkpoint(run, common.RUNS)
         loaded = common.load(config or config_beside(checkpoint), settings, console)
@@ -102,7 +100,7 @@ def _table(result: Mapping[str, Any]) -> Iterator[str]:
 
 def _row(name: str, figures: Mapping[str, Any]) -> str:
     nats, char, byte, perplexity = (figures[name] for name in _FIGURES)
-    return f"{name:<16}  {figures['lanes']:5d}  {nats:10.4f}  {char:9.4f}  {byte:9.4f}  {perplexity:10.4f}"
+    return f"{name:<16}  {figures['lanes']:5d}  {nats:10.4f}  {char:9.4f}  {byte:9.4f}  {perplexity:10.6g}"
 
 
 def _powers(last: int) -> list[int]:

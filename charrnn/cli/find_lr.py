@@ -30,6 +30,7 @@ def find_lr(
         typer.Option(metavar="FILE.svg|png", help="The picture; default: <config name>-find-lr.svg."),
     ] = None,
     overrides: common.Overrides = None,
+    device: common.Device = None,
     quiet: common.Quiet = False,
     as_json: common.Json = False,
 ) -> None:
@@ -41,7 +42,7 @@ def find_lr(
     from charrnn.train.interrupt import listening
 
     with Console(quiet=quiet) as console, listening() as interrupt:
-        loaded = common.load(path, overrides, console)
+        loaded = common.load(path, common.on_device(overrides, device), console)
         target = _target(picture, loaded.name, console)  # refused before the work, not after it
         from charrnn.tune.range_test import range_test
 
@@ -54,15 +55,20 @@ def find_lr(
                 f"{loaded.config.train.optimizer.kind} changes its own rates in the course of thousands of updates: "
                 "a test of a few hundred says less about it than about other optimizers"
             )
+        if test.suggestion < test.rates[0]:
+            console.note("the suggestion lies below the rates that were tested: test lower ones with --low")
         if test.still_falling:
             console.note(f"the loss falls up to the last rate, so the suggestion may be too low: {test.ended}")
     if as_json:
-        common.write_json({**asdict(test), "picture": None if target is None else str(target)})
+        common.write_json(
+            {"suggestion": test.suggestion, **asdict(test), "picture": None if target is None else str(target)}
+        )
         return
     common.write("      rate  nats/token\n")
-    rows = _shown(test.rates)
-    remarks = {_nearest(rows, test, test.lowest): "  lowest", _nearest(rows, test, test.suggestion): "  suggested"}
-    for i in rows:
+    remarks = {test.rates.index(test.lowest): "  lowest"}
+    if test.suggestion >= test.rates[0]:
+        remarks[_nearest(test, test.suggestion)] = "  suggested"
+    for i in sorted({*_shown(test.rates), *remarks}):
         common.write(f"{test.rates[i]:10.2g}  {test.smooth[i]:10.4f}{remarks.get(i, '')}\n")
     common.write(f"{test.ended}\nsuggested: --set train.optimizer.lr={test.suggestion:g}\n")
 
@@ -103,5 +109,5 @@ def _shown(rates: Sequence[float]) -> list[int]:
     return rows if rows[-1] == len(rates) - 1 else [*rows, len(rates) - 1]
 
 
-def _nearest(rows: Sequence[int], test: RangeTest, rate: float) -> int:
-    return min(rows, key=lambda i: abs(math.log(test.rates[i] / rate)))
+def _nearest(test: RangeTest, rate: float) -> int:
+    return min(range(len(test.rates)), key=lambda i: abs(math.log(test.rates[i] / rate)))

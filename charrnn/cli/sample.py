@@ -35,6 +35,7 @@ def sample(
         Literal["error", "skip", "replace"],
         typer.Option(help="What to do with symbols of the seed that the model does not know."),
     ] = "error",
+    quiet: common.Quiet = False,
     as_json: common.Json = False,
 ) -> None:
     """Write text, symbol by symbol, from the best checkpoint of a run.
@@ -50,7 +51,7 @@ def sample(
     if seed is not None and seed_file is not None:
         raise UsageError("--seed and --seed-file exclude one another", hint="choose one of them")
     text = _read(seed_file) if seed_file is not None else seed
-    with Console() as console, listening() as interrupt:
+    with Console(quiet=quiet) as console, listening() as interrupt:
         model = open_model(run, common.RUNS)
         given = {
             "seed": text,

@@ -17,9 +17,7 @@ def train(
     path: common.ConfigFile,
     out: Annotated[Path | None, typer.Option(help="The run's folder; default: runs/<config name>.")] = None,
     overrides: common.Overrides = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="auto|cpu|cuda[:N]", help="The same as --set train.device=…")
-    ] = None,
+    device: common.Device = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Refuse what may differ from run to run.")
     ] = False,
@@ -44,8 +42,7 @@ def train(
 
     if resume and force:
         raise UsageError("--resume and --force exclude one another", hint="choose one of them")
-    settings = list(overrides or [])
-    settings += [f"train.device={device}"] if device else []
+    settings = common.on_device(overrides, device)
     settings += ["train.deterministic=true"] if deterministic else []
     settings += [f"train.start_from={start.absolute()}"] if start else []
     mode = "resume" if resume else "force" if force else "new"

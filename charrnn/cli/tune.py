@@ -20,6 +20,7 @@ def tune(
     out: Annotated[Path | None, typer.Option(help="The study's folder; default: studies/<config name>.")] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="The same as --set tune.trials=…")] = None,
     overrides: common.Overrides = None,
+    device: common.Device = None,
     quiet: common.Quiet = False,
     as_json: common.Json = False,
 ) -> None:
@@ -32,7 +33,7 @@ def tune(
     from charrnn.train.interrupt import listening
     from charrnn.tune.search import search
 
-    settings = [*(overrides or []), *([f"tune.trials={trials}"] if trials else [])]
+    settings = [*common.on_device(overrides, device), *([f"tune.trials={trials}"] if trials else [])]
     folder = None
     try:
         with listening() as interrupt:
@@ -52,6 +53,8 @@ def tune(
 
 
 def _lines(folder: Path, report: dict[str, Any]) -> list[str]:
+    from charrnn.config.render import flow
+
     counts = ", ".join(f"{count} {state}" for state, count in report["counts"].items() if count)
     lines = [f"trials: {counts}, of {report['wanted']}"]
     for label, row in (("best", report["best"]), ("the config itself", report["default"])):
@@ -59,6 +62,6 @@ def _lines(folder: Path, report: dict[str, Any]) -> list[str]:
             figures = f"{row['nats']:.4f} nats, {row['bits_per_char']:.4f} bits/char at step {row['best_step']}"
             lines.append(f"{label}: {folder / row['run']}: {figures}")
     if report["best"] is not None:
-        lines += [f"{key}: {value}" for key, value in report["best"]["values"].items()]
+        lines += [f"{key}: {flow(value)}" for key, value in report["best"]["values"].items()]
         lines.append(f"config: {folder / 'best.yaml'}")
     return [*lines, f"report: {folder / 'report.md'}"]

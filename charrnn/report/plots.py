@@ -191,7 +191,12 @@ def _style() -> Iterator[None]:
 
 def _draw(axes: Any, chart: Chart) -> None:
     if chart.log_x:
+        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if _decades(chart) < 2.5 else (1.0,)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     else:
         axes.locator_params(axis="x", steps=_ROUND)
     axes.locator_params(axis="y", steps=_ROUND)
@@ -210,6 +215,12 @@ def _look(number: int) -> dict[str, Any]:
     """Colour and dashes of the line with this number."""
     dashes = number // len(_COLOURS) % len(_DASHES)
     return {"color": _COLOURS[number % len(_COLOURS)], "linestyle": _DASHES[dashes]}
+
+
+def _decades(chart: Chart) -> float:
+    """How many powers of ten the points of a logarithmic chart span."""
+    known = [x for line in chart.lines for x in line.x if _drawable(x, True)]
+    return math.log10(max(known) / min(known)) if known else 0.0
 
 
 def _drawable(x: float, log_x: bool) -> bool:

@@ -32,6 +32,8 @@ def owned(folder: Path) -> Iterator[RunFolder]:
     made = not folder.exists()
     make_folder(folder)
     run = RunFolder(folder)
+    if run.study.exists():
+        raise UsageError("this folder holds a study", where=run.study, hint="choose another folder with --out")
     foreign = next((path for path in run.own if path.exists()), None)
     if foreign is not None and not (folder / LOCK).exists():
         raise UsageError(

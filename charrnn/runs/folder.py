@@ -15,12 +15,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from charrnn.checkpoint.layout import checkpoints, step_of
+from charrnn.checkpoint.layout import MANIFEST, checkpoints, step_of
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.files.atomic import write_text
 from charrnn.logs.logger import EVENTS, METRICS, SAMPLES
 from charrnn.logs.record import last_record
+
+STUDY = "study.journal"
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ class RunFolder:
     def dump(self) -> Path:
         """What a diverged run came to."""
         return self.path / "diverged.json"
+
+    @property
+    def study(self) -> Path:
+        """What makes a folder that of a search, not of a run."""
+        return self.path / STUDY
 
     @property
     def checkpoints(self) -> Path:
@@ -168,10 +175,11 @@ def find_checkpoint(place: Path | None, runs: Path) -> tuple[Checkpoint, str]:
         UsageError: there is no such run.
         CheckpointError: it has no readable checkpoint.
     """
-    if place is not None and step_of(place) is not None:
+    if place is not None and (step_of(place) is not None or (place / MANIFEST).is_file()):
         return Checkpoint.open(place), "named"
-    if place is not None and not place.is_dir():
-        raise UsageError("there is no such run", where=place, hint="name a run's folder, such as runs/demo")
+    if place is not None and not RunFolder(place).used:
+        what = "this folder holds no run" if place.is_dir() else "there is no such run"
+        raise UsageError(what, where=place, hint="name a run's folder, such as runs/demo")
     run = newest_run(runs) if place is None else RunFolder(place)
     return run.preferred()
 

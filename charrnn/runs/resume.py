@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from charrnn.checkpoint.read import Checkpoint
+from charrnn.config.render import flow
 from charrnn.config.schema import BY_CONTENT, is_identity
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import ConfigError, DataError
@@ -72,4 +73,4 @@ def check_corpus(checkpoint: Checkpoint, corpus: TokenCorpus) -> None:
 
 
 def _line(key: str, before: Any, now: Any, effect: str) -> str:
-    return f"{key}: {before} → {now} ({effect})"
+    return f"{key}: {flow(before)} → {flow(now)} ({effect})"

@@ -14,7 +14,10 @@ from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded
 from charrnn.config.render import render
 from charrnn.config.schema import Config
+from charrnn.config.schema.schedule import PlateauSchedule
+from charrnn.config.schema.train import NtAsgdAverage
 from charrnn.corpus.tokens import TokenCorpus
+from charrnn.errors import DataError, UsageError
 from charrnn.files.atomic import write_text
 from charrnn.logs import tensorboard
 from charrnn.logs.console import Console
@@ -34,7 +37,7 @@ from charrnn.stream.gather import LaneStream
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.average import WeightAverage
 from charrnn.train.interrupt import Interrupt
-from charrnn.train.loop import Training, Verdict, never
+from charrnn.train.loop import Training, Verdict, never, total_steps
 from charrnn.train.optim import build_optimizer
 from charrnn.train.state import TrainState, best_of, model_arrays
 
@@ -99,6 +102,7 @@ class _Session:
         """Train to the end; with `anew`, what is in the folder goes first."""
         # All that can be refused is refused before anything is deleted or written.
         config = self.loaded.config
+        _refuse_blindness(config, self.corpus)
         origin = origin_of(config) if self.checkpoint is None else None
         plan = make_plan(config.train, _former_plan(self.checkpoint))
         device = apply_plan(plan)
@@ -106,8 +110,11 @@ class _Session:
         sampler = sampler_for(config, self.corpus, self.interrupt)
         events = tensorboard.wanted(config.train.tensorboard)
         state = self._state(task, plan, device, origin)
+        stream = training_stream(task)
+        _refuse_the_past(state, total_steps(config.train, stream.steps_per_epoch))
         if anew:
             clear(self.run)
+        self.run.dump.unlink(missing_ok=True)
         positions = {} if self.checkpoint is None else self.checkpoint.document("train")["records"]
         with closing(RunLog(self.run.path, self.console, positions, state.step, events)) as log:
             write_text(self.run.config, render(self.loaded.anchored()))
@@ -115,7 +122,6 @@ class _Session:
             saver = RunSaver(self.run, config.train.save, documents, log)
             if self.checkpoint is not None:
                 saver.resumed(state)
-            stream = training_stream(task)
             training = Training(
                 task, state, stream, config.train, config.evaluate, device, saver, log, sampler, self.interrupt, verdict
             )
@@ -133,6 +139,29 @@ class _Session:
             state.restore(self.checkpoint, device)
             _say_resumed(self.console, self.checkpoint, plan, state)
         return state
+
+
+def _refuse_blindness(config: Config, corpus: TokenCorpus) -> None:
+    train = config.train
+    blind = [
+        *(["train.schedule: plateau"] if isinstance(train.schedule, PlateauSchedule) else []),
+        *(["train.average: nt-asgd"] if isinstance(train.average, NtAsgdAverage) else []),
+    ]
+    if blind and len(corpus.split("valid").tokens) == 0:
+        raise DataError(
+            "the valid split is empty",
+            where=corpus.folder,
+            why=f"{' and '.join(blind)} would wait for ever",
+            hint="give validation a share in corpus.split, or choose another kind",
+        )
+
+
+def _refuse_the_past(state: TrainState, steps: int) -> None:
+    if state.step > steps:
+        raise UsageError(
+            f"the run is at step {state.step} already, beyond the {steps} that it should come to",
+            hint="raise train.max_steps or train.epochs",
+        )
 
 
 def training_stream(task: LanguageTask) -> LaneStream:

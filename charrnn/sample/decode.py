@@ -47,7 +47,8 @@ def generate(
     for _ in range(options.length):
         for symbol in unread:
             check()
-            logits_BV, state = model.step(np.array([symbol]), state)
+            with np.errstate(over="ignore", invalid="ignore"):  # a diverged model has scores beyond all bounds
+                logits_BV, state = model.step(np.array([symbol]), state)
         probs_V = distribution(logits_BV[0], options, banned)
         drawn = int(probs_V.argmax()) if options.greedy else draw(probs_V, random)
         yield drawn

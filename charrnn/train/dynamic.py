@@ -80,7 +80,8 @@ def evaluate_dynamically(
             raise DivergedError(
                 f"dynamic evaluation diverged: no finite loss after {step} segments of {settings.segment} tokens",
                 why=f"evaluate.dynamic.lr is {settings.lr}, evaluate.dynamic.decay {settings.decay}",
-                hint=f"lower the rate: --set evaluate.dynamic.lr={settings.lr / 10:g}",
+                hint="lower evaluate.dynamic.lr; its default is "
+                f"{type(settings).model_fields['lr'].default} for the kind `{settings.kind}`",
             )
     return Evaluation(nats.item() / count.item(), int(count.item()), stream.rows)
 

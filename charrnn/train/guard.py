@@ -45,8 +45,9 @@ def diverged(dump: Path, what: str, step: int, again: bool) -> DivergedError:
         f"the run has diverged at step {step}: {what}",
         where=dump,
         why="half the rate did not help" if again else "there is no earlier checkpoint to go back to",
-        hint="lower train.optimizer.lr or train.clip_norm; with --resume the run goes on from its last good "
-        "checkpoint, if there is one",
+        hint="lower train.optimizer.lr or train.clip_norm; with --resume the run goes on from its last good checkpoint"
+        if again
+        else "lower train.optimizer.lr or train.clip_norm, and begin anew with --force",
     )
 
 

@@ -183,6 +183,8 @@ class Training:
         figures = self.task.metrics(result.nats, "valid")
         state.history.append({"step": state.step} | figures)
         extra: dict[str, Any] = {"lanes": result.lanes, "best": state.best is state.history[-1]}
+        if state.average is not None:
+            extra["averaged"] = state.average.count
         if state.epoch.count:
             extra["train_nats"] = state.epoch.mean
         self.logger.log(self._record("valid") | figures | extra)

@@ -15,9 +15,10 @@ from typing import Any
 from charrnn.errors import DataError
 from charrnn.files.atomic import storage_errors
 from charrnn.files.lock import waiting_lock
+from charrnn.runs.folder import STUDY
 from charrnn.tune.extra import optuna
 
-JOURNAL = "study.journal"
+JOURNAL = STUDY
 _BLOCK = 1 << 16
 
 

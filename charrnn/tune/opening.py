@@ -8,10 +8,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from charrnn.config.load import flatten
+from charrnn.config.render import flow
 from charrnn.config.schema import Config, is_manner
 from charrnn.errors import ConfigError, DataError, UsageError
 from charrnn.files.atomic import make_folder
 from charrnn.files.lock import LOCK, waiting_lock
+from charrnn.runs.folder import RunFolder
 from charrnn.runs.resume import differences
 from charrnn.tune.extra import optuna
 from charrnn.tune.journal import JOURNAL, journal_errors, open_journal
@@ -46,6 +48,8 @@ def open_study(folder: Path, config: Config, corpus_digest: str) -> tuple[Study,
             where=foreign,
             hint="choose another folder with --out",
         )
+    if RunFolder(folder).used:
+        raise UsageError("this folder holds a run", where=folder, hint="choose another folder with --out")
     make_folder(folder)
     with waiting_lock(folder / LOCK):
         storage = open_journal(journal)
@@ -84,7 +88,7 @@ def _config_of(begun: dict[str, Any], journal: Path) -> Config:
 def _changes(before: Config, now: Config, where: Path) -> list[str]:
     """A line for each key that differs and may; those that a trial depends on may not."""
     changed = differences(flatten(before), flatten(now))
-    refused = [f"{key}: {was} → {new} (refused)" for key, was, new in changed if not _is_free(key)]
+    refused = [f"{key}: {flow(was)} → {flow(new)} (refused)" for key, was, new in changed if not _is_free(key)]
     if refused:
         raise ConfigError(
             "the config no longer describes the study that is there",
@@ -92,7 +96,7 @@ def _changes(before: Config, now: Config, where: Path) -> list[str]:
             why="\n".join(["key: in the study → now", *refused]),
             hint="give these keys their former values, or begin another study with --out DIR",
         )
-    return [f"{key}: {was} → {new} (takes effect)" for key, was, new in changed]
+    return [f"{key}: {flow(was)} → {flow(new)} (takes effect)" for key, was, new in changed]
 
 
 def _is_free(key: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lab import Lab
 
-from charrnn.errors import CharRnnError, CheckpointError, DivergedError, MissingExtraError, UsageError
+from charrnn.errors import CharRnnError, CheckpointError, DataError, MissingExtraError, UsageError
 from charrnn.logs import tensorboard
 
 
@@ -100,22 +100,34 @@ def test_tensorboard_can_be_demanded_or_declined(lab: Lab, monkeypatch: pytest.M
     assert contents(lab.path / "auto") == before
 
 
-def test_a_validation_that_is_not_a_number_ends_the_run_and_is_never_saved(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from charrnn.train import loop
-    from charrnn.train.evaluate import Evaluation, evaluate
+@pytest.mark.parametrize("setting", ["train.schedule={kind: plateau}", "train.average={kind: nt-asgd}"])
+def test_what_waits_for_validations_needs_a_text_for_them(lab: Lab, setting: str) -> None:
+    """The laboratory's own schedule is a plateau."""
+    with pytest.raises(DataError, match="valid split is empty") as error:
+        lab.train("run", "new", None, "corpus.split=[rest, 0, 100]", "train.schedule={kind: constant}", setting)
+    assert setting.split("=")[0] in str(error.value.why)
+    assert not (lab.path / "run").exists()
 
-    calls: list[int] = []
 
-    def second_is_nan(*arguments: object) -> Evaluation | None:
-        calls.append(1)
-        return Evaluation(float("nan"), 1, 1) if len(calls) == 2 else evaluate(*arguments)  # type: ignore[arg-type]
+def test_a_run_that_is_further_than_it_should_come_is_refused_and_left_as_it_is(lab: Lab) -> None:
+    lab.train("run", "new", None, "train.max_steps=20")
+    before = (lab.path / "run" / "config.yaml").read_text()
+    with pytest.raises(UsageError, match="at step 20 already, beyond the 10"):
+        lab.train("run", "resume", None, "train.max_steps=10")
+    assert (lab.path / "run" / "config.yaml").read_text() == before
 
-    monkeypatch.setattr(loop, "evaluate", second_is_nan)
-    with pytest.raises(DivergedError) as error:
-        lab.train("run")
-    assert error.value.exit_code == 5
-    assert [record["step"] for record in lab.records("run") if record["split"] == "valid"] == [11]
-    monkeypatch.undo()
-    assert lab.train("run", "resume")["ended"] == "all steps are done"
+
+def test_a_study_is_no_place_for_a_run(lab: Lab) -> None:
+    (lab.path / "study").mkdir()
+    (lab.path / "study" / "study.journal").write_text("")
+    for mode in ("new", "resume", "force"):
+        with pytest.raises(UsageError, match="holds a study"):
+            lab.train("study", mode)
+    assert [path.name for path in (lab.path / "study").iterdir()] == ["study.journal"]
+
+
+def test_a_run_that_goes_on_leaves_no_old_dump_behind(lab: Lab) -> None:
+    lab.train("run", "new", None, "train.max_steps=9")
+    (lab.path / "run" / "diverged.json").write_text("{}")
+    lab.train("run", "resume", None, "train.max_steps=12")
+    assert not (lab.path / "run" / "diverged.json").exists()

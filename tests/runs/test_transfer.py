@@ -306,7 +306,7 @@ def test_what_cannot_be_started_from_leaves_folders_as_they_were(lab: Lab, sourc
     before = sorted(path.name for path in (lab.path / "old").rglob("*"))
     for error, text, settings in [
         (UsageError, "there is no such run", ("train.start_from=nowhere",)),
-        (CheckpointError, "no checkpoint yet", ("train.start_from=corpora",)),
+        (UsageError, "holds no run", ("train.start_from=corpora",)),
         (CheckpointError, "another model", (source, "model.core.kind=gru")),
         (CheckpointError, "another model", (source, "model.core.hidden=9")),
     ]:

@@ -10,7 +10,7 @@ from lab import Stopper
 from tuning import Tuning, new_tuning
 
 from charrnn.config.load import load_config
-from charrnn.errors import CharRnnError, DataError, Interrupted, LockedError, StorageError, UsageError
+from charrnn.errors import CharRnnError, DataError, Interrupted, StorageError, UsageError
 from charrnn.files.lock import folder_lock
 from charrnn.logs.console import Console
 from charrnn.runs.start import train_run
@@ -203,10 +203,6 @@ def test_a_config_outside_its_own_space_has_nothing_to_be_held_against(tuning: T
     assert report["gain_nats"] is None
     assert report["best"] is not None
     assert "nothing to hold" in (tuning.path / "study/report.md").read_text(encoding="utf-8")
-
-
-def test_a_locked_run_is_no_failure() -> None:
-    assert not issubclass(LockedError, module._OF_THE_TRIAL)
 
 
 def test_trials_that_were_given_up_are_never_among_the_best() -> None:

@@ -6,6 +6,9 @@ import pytest
 from tuning import Tuning
 
 from charrnn.errors import ConfigError, DataError, DivergedError, UsageError
+from charrnn.logs.console import Console
+from charrnn.runs.start import train_run
+from charrnn.train.interrupt import Interrupt
 from charrnn.tune.opening import open_study
 from charrnn.tune.study import PRUNED, Study, Trial
 
@@ -159,3 +162,12 @@ def test_a_folder_of_somebody_else_is_left_alone(tuning: Tuning) -> None:
     with pytest.raises(UsageError, match=r"best\.yaml"):
         opened(tuning, "mine")
     assert [path.name for path in folder.iterdir()] == ["best.yaml"]
+
+
+def test_a_run_is_no_place_for_a_study(tuning: Tuning) -> None:
+    with Console(quiet=True) as console:
+        loaded = tuning.loaded("train.max_steps=2")
+        train_run(loaded, tuning.path / "run", "new", tuning.path / "corpora", console, Interrupt())
+    with pytest.raises(UsageError, match="holds a run"):
+        tuning.search("run")
+    assert not (tuning.path / "run" / "study.journal").exists()

@@ -115,7 +115,7 @@ class MedianPrune(Section):
     """Finished trials before any is given up."""
 
     after_evaluations: Annotated[int, Field(ge=0)] = 1
-    """Validations that each trial has before it is judged."""
+    """Validations that every trial is forgiven: it is judged from the next one on."""
 
 
 class Tune(Section):
