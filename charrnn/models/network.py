@@ -143,6 +143,10 @@ class _Head(nn.Module):
             fed_BTH = dropout(F.relu(dense(fed_BTH)), draws)
         return self.output(fed_BTH)
 
+    def nats(self, logits_BTV: Tensor, y_BT: Tensor) -> Tensor:
+        """The cross-entropy of each target."""
+        return F.cross_entropy(logits_BTV.flatten(0, 1), y_BT.flatten(), reduction="none").view(y_BT.shape)
+
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
     layer = nn.Linear(inputs, outputs)

@@ -50,7 +50,8 @@ def make_plan(settings: Train, former: dict[str, Any] | None = None) -> Plan:
     Raises:
         DeviceError: the device does not exist here.
     """
-    device = _device(settings.device)
+    # The engine `scratch` runs on the CPU, and the schema refuses to name another device beside it.
+    device = _device("cpu" if settings.engine == "scratch" else settings.device)
     threads = settings.threads or (former or {}).get("threads") or torch.get_num_threads()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     precision = "fp32" if settings.precision == "auto" else settings.precision

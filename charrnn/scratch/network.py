@@ -58,7 +58,7 @@ class StepNetwork:
         for i, layer in enumerate(self._layers):
             own = {name.partition(".")[2]: t for name, t in state.items() if name.startswith(f"{i}.")}
             x_BG = self._table_VG[ids_B] if i == 0 else y_BH @ layer.input_DG + layer.input_bias_G
-            own = layer.step(x_BG, own["h"] @ layer.hidden_HG + layer.hidden_bias_G, own)
+            own, _ = layer.step(x_BG, own["h"] @ layer.hidden_HG + layer.hidden_bias_G, own)
             after |= {f"{i}.{name}": tensor for name, tensor in own.items()}
             y_BH = own["h"]
         for weight, bias in self._dense:

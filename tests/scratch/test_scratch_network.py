@@ -149,14 +149,14 @@ def test_sigmoid_takes_numbers_of_any_size() -> None:
 def test_one_step_of_each_cell_by_hand() -> None:
     state = {"h": np.array([[0.5]]), "c": np.array([[0.25]])}
     s = cells.sigmoid
-    assert cells.elman_tanh(np.array([[0.1]]), np.array([[0.2]]), state)["h"] == pytest.approx(np.tanh(0.3))
-    assert cells.elman_relu(np.array([[0.1]]), np.array([[-0.2]]), state)["h"] == 0.0
-    assert cells.elman_relu(np.array([[0.1]]), np.array([[0.2]]), state)["h"] == pytest.approx(0.3)
-    after = cells.gru(np.array([[0.1, 0.2, 0.3]]), np.array([[0.4, 0.5, 0.6]]), state)
+    assert cells.elman_tanh(np.array([[0.1]]), np.array([[0.2]]), state)[0]["h"] == pytest.approx(np.tanh(0.3))
+    assert cells.elman_relu(np.array([[0.1]]), np.array([[-0.2]]), state)[0]["h"] == 0.0
+    assert cells.elman_relu(np.array([[0.1]]), np.array([[0.2]]), state)[0]["h"] == pytest.approx(0.3)
+    after, _ = cells.gru(np.array([[0.1, 0.2, 0.3]]), np.array([[0.4, 0.5, 0.6]]), state)
     new = np.tanh(0.3 + s(np.array(0.5)) * 0.6)
     update = s(np.array(0.7))
     assert after["h"] == pytest.approx((1 - update) * new + update * 0.5)
-    after = cells.lstm(np.array([[0.1, 0.2, 0.3, 0.4]]), np.array([[0.0, 0.1, 0.2, 0.3]]), state)
+    after, _ = cells.lstm(np.array([[0.1, 0.2, 0.3, 0.4]]), np.array([[0.0, 0.1, 0.2, 0.3]]), state)
     cell = s(np.array(0.3)) * 0.25 + s(np.array(0.1)) * np.tanh(0.5)
     assert after["c"] == pytest.approx(cell)
     assert after["h"] == pytest.approx(s(np.array(0.7)) * np.tanh(cell))

@@ -153,6 +153,11 @@ class Train(Section):
     early_stop: EarlyStop | None = EarlyStop()
     """`null` trains to the end whatever validation says."""
 
+    engine: Literal["torch", "scratch"] = "torch"
+    """What computes the network and its derivatives: PyTorch, or `charrnn/scratch`, where all of it is written by hand in
+    NumPy; the same figures but for rounding. `scratch` runs on the CPU, and knows neither BatchNorm nor dropout inside
+    the recurrence. See docs/scratch.md."""
+
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """`auto` takes a CUDA device when there is one; else `cpu`, `cuda`, `cuda:1`."""
 
