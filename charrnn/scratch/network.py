@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -21,9 +22,13 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class _Layer:
-    """One recurrent layer: its step and its matrices, transposed once so that a step is a plain product."""
+    """One recurrent layer: its step and its matrices, transposed once so that a step is a plain product.
+
+    `shown` names the state that is put out and fed back.
+    """
 
     step: cells.Step
+    shown: str
     input_DG: np.ndarray
     input_bias_G: np.ndarray
     hidden_HG: np.ndarray
@@ -58,9 +63,9 @@ class StepNetwork:
         for i, layer in enumerate(self._layers):
             own = {name.partition(".")[2]: t for name, t in state.items() if name.startswith(f"{i}.")}
             x_BG = self._table_VG[ids_B] if i == 0 else y_BH @ layer.input_DG + layer.input_bias_G
-            own = layer.step(x_BG, own["h"] @ layer.hidden_HG + layer.hidden_bias_G, own)
+            own = layer.step(x_BG, own[layer.shown] @ layer.hidden_HG + layer.hidden_bias_G, own)
             after |= {f"{i}.{name}": tensor for name, tensor in own.items()}
-            y_BH = own["h"]
+            y_BH = own[layer.shown]
         for weight, bias in self._dense:
             y_BH = np.maximum(y_BH @ weight + bias, 0.0)
         weight, bias = self._output
@@ -79,28 +84,42 @@ def _input_rows(config: schema.Network, arrays: Arrays) -> np.ndarray:
 
 
 def _initial_states(config: schema.Core, arrays: Arrays) -> cells.State:
-    names = ("h", "c") if isinstance(config, schema.LstmCore) else ("h",)
-    dtype = arrays["layers.0.weight_hh"].dtype
+    dtype = arrays["layers.0.weight_ih"].dtype
     return {
         f"{i}.{name}": arrays[f"layers.{i}.initial_{name}"]
         if config.initial_state == "trained"
-        else np.zeros(config.hidden, dtype)
+        else np.zeros(config.features, dtype)
         for i in range(config.layers)
-        for name in names
+        for name in _state_names(config)
     }
 
 
+def _state_names(config: schema.Core) -> tuple[str, ...]:
+    if isinstance(config, schema.LstmCore | schema.LayerNormLstmCore):
+        return ("h", "c")
+    return ("o",) if isinstance(config, schema.JordanCore) else ("h",)
+
+
 def _layer(config: schema.Core, arrays: Arrays, prefix: str) -> _Layer:
+    own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    step, shown = _step_of(config, own), _state_names(config)[0]
+    if isinstance(config, schema.ScannedCore):
+        # Nothing is fed back: a hidden matrix without columns.
+        own |= {"weight_hh": np.empty((0, config.hidden), own["weight_ih"].dtype), "bias_hh": np.empty(0)}
+    elif isinstance(config, schema.LayerNormLstmCore):
+        # These biases are added behind the norm, by the step.
+        own |= {name: np.zeros_like(own[name]) for name in ("bias_ih", "bias_hh")}
     return _Layer(
-        _step_of(config),
-        np.ascontiguousarray(arrays[prefix + "weight_ih"].T),
-        arrays[prefix + "bias_ih"],
-        np.ascontiguousarray(arrays[prefix + "weight_hh"].T),
-        arrays[prefix + "bias_hh"],
+        step,
+        shown,
+        np.ascontiguousarray(own["weight_ih"].T),
+        own["bias_ih"],
+        np.ascontiguousarray(own["weight_hh"].T),
+        own["bias_hh"],
     )
 
 
-def _step_of(config: schema.Core) -> cells.Step:
+def _step_of(config: schema.Core, own: Arrays) -> cells.Step:
     match config:
         case schema.ElmanCore():
             return cells.elman_relu if config.nonlinearity == "relu" else cells.elman_tanh
@@ -108,6 +127,14 @@ def _step_of(config: schema.Core) -> cells.Step:
             return cells.gru
         case schema.LstmCore():
             return cells.lstm
+        case schema.JordanCore():
+            return partial(cells.jordan, output_HO=np.ascontiguousarray(own["weight_ho"].T), bias_O=own["bias_ho"])
+        case schema.LayerNormLstmCore():
+            return partial(cells.layer_norm_lstm, norms=dict(own))
+        case schema.MinGruCore():
+            return cells.min_gru
+        case schema.MinLstmCore():
+            return cells.min_lstm
 
 
 def _linear(arrays: Arrays, prefix: str) -> tuple[np.ndarray, np.ndarray]:

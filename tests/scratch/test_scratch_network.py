@@ -25,8 +25,14 @@ CORES: dict[str, dict[str, Any]] = {
     "elman-identity": {"kind": "elman", "nonlinearity": "relu", "init": "identity"},
     "gru": {"kind": "gru"},
     "lstm": {"kind": "lstm"},
+    "jordan": {"kind": "jordan", "outputs": H},
+    "ln-lstm": {"kind": "ln-lstm"},
+    "mingru": {"kind": "mingru"},
+    "minlstm": {"kind": "minlstm"},
     "gru-trained-start": {"kind": "gru", "initial_state": "trained"},
     "lstm-trained-start": {"kind": "lstm", "initial_state": "trained"},
+    "jordan-trained-start": {"kind": "jordan", "outputs": H, "initial_state": "trained"},
+    "mingru-trained-start": {"kind": "mingru", "initial_state": "trained"},
 }
 INPUTS: dict[str, dict[str, Any]] = {
     "embedding": {"size": H},
@@ -133,6 +139,18 @@ def test_the_layers_of_a_deep_stack_are_told_apart() -> None:
     np.testing.assert_allclose(teach(network, ids_BT)[0], expected_BTV.numpy(), atol=1e-10, rtol=0)
 
 
+def test_a_jordan_layer_is_as_wide_as_its_outputs() -> None:
+    core = {"kind": "jordan", "hidden": H, "outputs": 4, "layers": 2}
+    config = NetworkConfig.model_validate({"core": core, "input": {"size": 4}, "head": {"tie": True}})
+    model = build_model(config, V, 1, torch.float64).eval()
+    ids_BT = symbols()
+    with torch.no_grad():
+        expected_BTV, _ = model(torch.from_numpy(ids_BT), model.initial_state(B))
+    logits_BTV, state = teach(StepNetwork(config, model_arrays(model)), ids_BT)
+    np.testing.assert_allclose(logits_BTV, expected_BTV.numpy(), atol=1e-10, rtol=0)
+    assert {name: t.shape for name, t in state.items()} == {"0.o": (B, 4), "1.o": (B, 4)}
+
+
 def test_a_symbol_beyond_the_vocabulary_is_an_error() -> None:
     _, network = pair("gru", "embedding", 1, "bare")
     with pytest.raises(IndexError):
@@ -160,3 +178,20 @@ def test_one_step_of_each_cell_by_hand() -> None:
     cell = s(np.array(0.3)) * 0.25 + s(np.array(0.1)) * np.tanh(0.5)
     assert after["c"] == pytest.approx(cell)
     assert after["h"] == pytest.approx(s(np.array(0.7)) * np.tanh(cell))
+    nothing = np.empty((1, 0))
+    after = cells.min_gru(np.array([[0.1, 0.2]]), nothing, state)
+    assert after["h"] == pytest.approx((1 - s(np.array(0.1))) * 0.5 + s(np.array(0.1)) * 0.7)
+    after = cells.min_lstm(np.array([[0.1, 0.2, -0.3]]), nothing, state)
+    f, i = s(np.array(0.1)), s(np.array(0.2))
+    assert after["h"] == pytest.approx((f * 0.5 + i * s(np.array(-0.3))) / (f + i))
+    after = cells.min_lstm(np.array([[-1e4, -1e4, 1.0]]), nothing, state)
+    assert after["h"] == pytest.approx((0.5 + 1.5) / 2)
+    output = cells.jordan(np.array([[0.1]]), np.array([[0.2]]), {}, np.array([[0.5]]), np.array([0.25]))["o"]
+    assert output == pytest.approx(np.tanh(0.5 * np.tanh(0.3) + 0.25))
+
+
+def test_normal_is_the_layer_norm_of_torch() -> None:
+    x = np.random.default_rng(1).normal(3.0, 2.0, (4, 6))
+    gain, bias = np.arange(6.0), np.arange(6.0, 12.0)
+    expected = torch.nn.functional.layer_norm(torch.from_numpy(x), (6,), torch.from_numpy(gain), torch.from_numpy(bias))
+    np.testing.assert_allclose(cells.normal(x, gain, bias), expected.numpy(), atol=1e-12, rtol=0)

@@ -160,10 +160,16 @@ class Train(Section):
     """`auto` is fp32."""
 
     deterministic: bool = False
-    """Refuse operations that may differ from run to run. On a CPU every run is repeatable anyway."""
+    """Refuse operations that may differ from run to run. On a CPU every run is repeatable anyway, but for what `scan:
+    auto` measures."""
 
     threads: Count | None = None
     """CPU threads; `null` takes what the machine offers. A resumed run keeps the number it began with."""
+
+    scan: Literal["auto", "loop", "tree"] = "auto"
+    """How `mingru` and `minlstm` run over a chunk: step by step, or as a tree of steps; they differ by rounding. `auto`
+    takes the tree on CUDA and measures both on a CPU when a run begins; with `deterministic` it takes the loop there. A
+    resumed run keeps the form that it began with."""
 
     log_every: Count = 50
     """Steps between records of the training loss."""
