@@ -1,7 +1,7 @@
 """`train.engine: scratch`: a network whose every derivative is written by hand, in NumPy.
 
-`by_hand` takes a network and puts a twin in the place of each of its parts: same parameters under the same names, so that
-optimizers, checkpoints and the sampler see no difference; the same figures but for rounding; computed by
+`by_hand` takes a network and puts a twin in the place of each of its parts: same parameters under the same names, so
+that optimizers, checkpoints and the sampler see no difference; the same figures but for rounding; computed by
 `charrnn/scratch/`. PyTorch's autograd only carries gradients from one twin to the next. Arrays share memory with the
 tensors that they come from: nothing is copied on the way.
 
@@ -22,14 +22,15 @@ from charrnn.config.schema import model as schema
 from charrnn.models.core import Draws, RecurrentCore, State
 from charrnn.models.network import Network
 from charrnn.scratch import dense
-from charrnn.scratch.scan import Cell, cell_of, scan, scan_backward
+from charrnn.scratch.kinds import Cell, cell_of
+from charrnn.scratch.scan import scan, scan_backward
 
 
 def by_hand(network: Network, config: schema.Network) -> Network:
     """Give each part of `network` its twin in NumPy, in place; returns the network.
 
     Args:
-        network: built from `config`, which has no BatchNorm and no dropout inside the recurrence: `Config` refuses those.
+        network: built from `config`, which has no BatchNorm and no dropout inside the recurrence (`check_engine`).
         config: the `model:` section.
     """
     cell = cell_of(config.core)
@@ -50,15 +51,20 @@ class HandmadeLayer(RecurrentCore):
     def __init__(self, layer: RecurrentCore, cell: Cell) -> None:
         super().__init__()
         self.cell = cell
+        self.widths = {name: start.shape[1] for name, start in layer.initial_state(1).items()}
         for name, parameter in layer.named_parameters():
             self.register_parameter(name, parameter)
         self.weights = [name for name, _ in layer.named_parameters() if not name.startswith("initial_")]
 
     def initial_state(self, batch: int) -> State:
         """Zeros, or what was learned to begin with."""
-        zeros_H = self.weight_hh.new_zeros(self.weight_hh.shape[1])
-        starts = {name: getattr(self, f"initial_{name}", zeros_H) for name in self.cell.state_names}
-        return {name: start_H.expand(batch, -1) for name, start_H in starts.items()}
+        trained = dict(self.named_parameters())
+        return {
+            name: trained[f"initial_{name}"].expand(batch, -1)
+            if f"initial_{name}" in trained
+            else self.weight_ih.new_zeros(batch, width)
+            for name, width in self.widths.items()
+        }
 
     def forward(self, x_BTD: Tensor, state: State, draws: Draws | None = None) -> tuple[Tensor, State]:
         """Run over T steps."""
@@ -109,7 +115,7 @@ class _Scan(torch.autograd.Function):
         return tuple(map(torch.from_numpy, (y_BTH, *(after[name] for name in cell.state_names))))
 
     @staticmethod
-    @once_differentiable
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad_y_BTH: Tensor, *grad_state: Tensor) -> tuple[Tensor | None, ...]:
         names = ctx.cell.state_names
         after = dict(zip(names, map(_array, grad_state), strict=True))
@@ -125,7 +131,7 @@ class _Rows(torch.autograd.Function):
         return torch.from_numpy(dense.rows(ctx.table, ctx.ids))
 
     @staticmethod
-    @once_differentiable
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad_BTD: Tensor) -> tuple[Tensor | None, None]:
         if not ctx.needs_input_grad[0]:
             return None, None
@@ -139,7 +145,7 @@ class _Affine(torch.autograd.Function):
         return torch.from_numpy(dense.affine(ctx.x, ctx.weight, _array(bias)))
 
     @staticmethod
-    @once_differentiable
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
         return tuple(map(torch.from_numpy, dense.affine_backward(ctx.x, ctx.weight, _array(grad))))
 
@@ -151,7 +157,7 @@ class _Relu(torch.autograd.Function):
         return torch.from_numpy(ctx.y)
 
     @staticmethod
-    @once_differentiable
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         return torch.from_numpy(dense.relu_backward(ctx.y, _array(grad)))
 
@@ -164,7 +170,7 @@ class _CrossEntropy(torch.autograd.Function):
         return torch.from_numpy(nats_BT)
 
     @staticmethod
-    @once_differentiable
+    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad_BT: Tensor) -> tuple[Tensor, None]:
         return torch.from_numpy(dense.cross_entropy_backward(ctx.probs, ctx.targets, _array(grad_BT))), None
 

@@ -12,7 +12,7 @@ from charrnn.logs.console import Console
 from charrnn.models.build import parameters_of
 from charrnn.runs.corpus import prepared
 from charrnn.runs.memory import out_of_memory, peak_mebibytes
-from charrnn.runs.plan import apply_plan, make_plan
+from charrnn.runs.plan import apply_plan, make_plan, with_scan
 from charrnn.runs.start import new_state, sampler_for, training_stream
 from charrnn.runs.transfer import origin_of
 from charrnn.tasks.language import LanguageTask
@@ -35,14 +35,15 @@ def dry_run(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrup
     plan = make_plan(config.train)
     device = apply_plan(plan)
     task = LanguageTask(config, corpus)
+    stream = training_stream(task)
     sampler_for(config, corpus, interrupt)
     origin = origin_of(config)
     with out_of_memory(config):
-        state = new_state(task, config, device, origin)
+        plan = with_scan(plan, config, stream.rows)
+        state = new_state(task, config, device, origin, plan.scan)
         if origin is not None:
             origin.say(console, config, corpus.vocabulary)
         state.model.train()
-        stream = training_stream(task)
         seconds, nats = [], 0.0
         for step in range(_STEPS):
             interrupt.check()

@@ -20,11 +20,13 @@ from charrnn.logs import tensorboard
 from charrnn.logs.console import Console
 from charrnn.logs.logger import RunLog
 from charrnn.models.build import parameters_of
+from charrnn.models.minimal import use_form
+from charrnn.models.scan import Form
 from charrnn.runs.claim import clear, is_done, owned, to_go_on_from
 from charrnn.runs.corpus import prepared
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.memory import out_of_memory
-from charrnn.runs.plan import Plan, apply_plan, make_plan
+from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.resume import check_corpus
 from charrnn.runs.saver import RunSaver
 from charrnn.runs.transfer import Origin, origin_of, provenance, refuse_itself
@@ -86,7 +88,8 @@ def train_run(
         sampler = sampler_for(loaded.config, corpus, interrupt)
         events = tensorboard.wanted(loaded.config.train.tensorboard)
         with out_of_memory(loaded.config):
-            state = new_state(task, loaded.config, device, origin)
+            plan = with_scan(plan, loaded.config, training_stream(task).rows, _former_plan(checkpoint))
+            state = new_state(task, loaded.config, device, origin, plan.scan)
             if origin is not None:
                 origin.say(console, loaded.config, corpus.vocabulary)
             if checkpoint is not None:
@@ -131,9 +134,15 @@ def training_stream(task: LanguageTask) -> LaneStream:
     return stream
 
 
-def new_state(task: LanguageTask, config: Config, device: torch.device, origin: Origin | None = None) -> TrainState:
-    """A run at its very beginning, on `device`; its weights are those of `origin` where there is one."""
+def new_state(
+    task: LanguageTask, config: Config, device: torch.device, origin: Origin | None = None, scan: Form | None = None
+) -> TrainState:
+    """A run at its very beginning, on `device`; its weights are those of `origin` where there is one.
+
+    `scan` is how the model's scans are computed, from the plan.
+    """
     model = task.model().to(device)
+    use_form(model, scan)
     if origin is not None:
         origin.give(model, task.vocabulary)
     begun = task.initial_state(model, training_stream(task).rows)

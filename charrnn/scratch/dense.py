@@ -10,7 +10,8 @@ import numpy as np
 
 def rows(table_VD: np.ndarray, ids_N: np.ndarray) -> np.ndarray:
     """The row of each symbol: x_ND. With the identity for a table these are one-hot vectors."""
-    return table_VD[ids_N]
+    x_ND: np.ndarray = table_VD[ids_N]
+    return x_ND
 
 
 def rows_backward(table_VD: np.ndarray, ids_N: np.ndarray, grad_ND: np.ndarray) -> np.ndarray:
@@ -22,7 +23,8 @@ def rows_backward(table_VD: np.ndarray, ids_N: np.ndarray, grad_ND: np.ndarray) 
 
 def affine(x_ND: np.ndarray, weight_OD: np.ndarray, bias_O: np.ndarray) -> np.ndarray:
     """y = x Wᵀ + b."""
-    return x_ND @ weight_OD.T + bias_O
+    y_NO: np.ndarray = x_ND @ weight_OD.T + bias_O
+    return y_NO
 
 
 def affine_backward(
@@ -35,7 +37,8 @@ def affine_backward(
 
 def relu(x: np.ndarray) -> np.ndarray:
     """max(x, 0)."""
-    return np.maximum(x, 0.0)
+    y: np.ndarray = np.maximum(x, 0.0)
+    return y
 
 
 def relu_backward(y: np.ndarray, grad: np.ndarray) -> np.ndarray:
@@ -57,7 +60,7 @@ def cross_entropy(logits_NV: np.ndarray, targets_N: np.ndarray) -> tuple[np.ndar
 
 def cross_entropy_backward(probs_NV: np.ndarray, targets_N: np.ndarray, grad_N: np.ndarray) -> np.ndarray:
     """The derivative by the scores: softmax − one-hot(target), times the gradient of each position's nats."""
-    grad_NV = probs_NV * grad_N[..., None]
+    grad_NV: np.ndarray = probs_NV * grad_N[..., None]
     at = targets_N[..., None]
     np.put_along_axis(grad_NV, at, np.take_along_axis(grad_NV, at, axis=-1) - grad_N[..., None], axis=-1)
     return grad_NV

@@ -12,7 +12,7 @@ from charrnn.errors import UsageError
 from charrnn.logs.console import Console
 from charrnn.runs.corpus import prepared
 from charrnn.runs.memory import out_of_memory
-from charrnn.runs.plan import apply_plan, make_plan
+from charrnn.runs.plan import apply_plan, make_plan, with_scan
 from charrnn.runs.start import new_state, training_stream
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.interrupt import Interrupt
@@ -92,13 +92,15 @@ def _train(
     """The loss of each step until the last rate, or until it is lost; and why there are no more."""
     config = loaded.config
     corpus = prepared(loaded, corpora, console, interrupt.check).corpus
-    device = apply_plan(make_plan(config.train))
+    plan = make_plan(config.train)
+    device = apply_plan(plan)
     task = LanguageTask(config, corpus)
+    stream = training_stream(task)
     nats: list[float] = []
     with out_of_memory(config):
-        state = new_state(task, config, device)
+        plan = with_scan(plan, config, stream.rows)
+        state = new_state(task, config, device, None, plan.scan)
         state.model.train()
-        stream = training_stream(task)
         for step, rate in enumerate(rates):
             interrupt.check()
             console.progress("testing rates", step, len(rates))

@@ -23,6 +23,10 @@ CORES: dict[str, dict[str, Any]] = {
     "elman-identity": {"kind": "elman", "nonlinearity": "relu", "init": "identity"},
     "gru": {"kind": "gru"},
     "lstm": {"kind": "lstm"},
+    "jordan": {"kind": "jordan", "outputs": 7},
+    "ln-lstm": {"kind": "ln-lstm"},
+    "mingru": {"kind": "mingru"},
+    "minlstm": {"kind": "minlstm"},
 }
 SHAPES: dict[str, dict[str, Any]] = {
     "one-hot": {"input": {"kind": "one-hot"}},

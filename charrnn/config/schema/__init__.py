@@ -53,6 +53,7 @@ IDENTITY = (
 MANNER = (
     "train.device",
     "train.threads",
+    "train.scan",
     "train.deterministic",
     "train.log_every",
     "train.tensorboard",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from charrnn.config.schema.model import EmbeddingInput, Network
+from charrnn.config.schema.model import EmbeddingInput, GatedCore, Network
 from charrnn.config.schema.train import Train
 
 
@@ -26,12 +26,14 @@ def _beyond_scratch(model: Network, train: Train) -> Iterator[InitErrorDetails]:
     core = model.core
     if isinstance(model.input, EmbeddingInput) and model.input.batchnorm:
         yield _beyond("BatchNorm", True, "model", "input", model.input.kind, "batchnorm")
-    if core.recurrent.p:
+    if isinstance(core, GatedCore) and core.recurrent.p:
         yield _beyond(
             "dropout inside the recurrence", core.recurrent.p, "model", "core", core.kind, "recurrent_dropout"
         )
     if train.device.startswith("cuda"):
         yield _beyond("CUDA", train.device, "train", "device")
+    if train.scan == "tree":
+        yield _beyond("scans in the form of a tree", train.scan, "train", "scan")
 
 
 def _beyond(what: str, value: object, *place: str) -> InitErrorDetails:
