@@ -1,6 +1,6 @@
 import pytest
 
-SCRATCH = "corpus: {source: x.txt}\ntrain: {engine: scratch}\n"
+SCRATCH = "corpus: {source: x.txt}\ntrain:\n  engine: scratch\n"
 ADVICE = "leave it out, or take the engine `torch`"
 
 
@@ -9,15 +9,19 @@ ADVICE = "leave it out, or take the engine `torch`"
     [
         (
             "model: {input: {batchnorm: true}}",
-            "3:17: model.input.batchnorm: train.engine `scratch` does not know BatchNorm",
+            "4:17: model.input.batchnorm: train.engine `scratch` does not know BatchNorm",
         ),
         (
             "model: {core: {kind: gru, recurrent_dropout: 0.2}}",
-            "3:27: model.core.recurrent_dropout: train.engine `scratch` does not know dropout inside the recurrence",
+            "4:27: model.core.recurrent_dropout: train.engine `scratch` does not know dropout inside the recurrence",
         ),
         (
             "model: {core: {recurrent_dropout: {kind: state, p: 0.2}}}",
-            "3:16: model.core.recurrent_dropout: train.engine `scratch` does not know dropout inside the recurrence",
+            "4:16: model.core.recurrent_dropout: train.engine `scratch` does not know dropout inside the recurrence",
+        ),
+        (
+            "  scan: tree",
+            "4:3: train.scan: train.engine `scratch` does not know scans in the form of a tree",
         ),
     ],
 )
@@ -31,8 +35,8 @@ def test_all_of_it_is_told_at_once_with_all_else_that_is_asked_for(problems):
         SCRATCH + "model: {input: {batchnorm: true}, core: {recurrent_dropout: 0.1}}", "train.device=cuda:1"
     )
     assert [line.split("train.engine")[0] for line in lines] == [
-        "demo.yaml:3:17: model.input.batchnorm: ",
-        "demo.yaml:3:42: model.core.recurrent_dropout: ",
+        "demo.yaml:4:17: model.input.batchnorm: ",
+        "demo.yaml:4:42: model.core.recurrent_dropout: ",
         "--set train.device=cuda:1: train.device: ",
     ]
 

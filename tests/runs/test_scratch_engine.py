@@ -8,9 +8,9 @@ import pytest
 import torch
 from lab import CONFIG, TEXT, Lab, Stopper, same_run
 
-from charrnn.config.schema import Train
+from charrnn.config.schema import Config, Train
 from charrnn.errors import ConfigError, Interrupted
-from charrnn.runs.plan import make_plan
+from charrnn.runs.plan import make_plan, with_scan
 
 ONLINE = (
     CONFIG.replace("lanes: 4, chunk: 10", "lanes: 1, chunk: 8")
@@ -32,12 +32,12 @@ def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path)
 
 
-CELLS = ["{kind: elman, hidden: 8}", "{kind: elman, nonlinearity: relu, hidden: 8}", "{kind: gru, hidden: 8}"]
+CELLS = ["elman", "elman, nonlinearity: relu", "jordan", "gru", "lstm", "ln-lstm", "mingru", "minlstm"]
 
 
-@pytest.mark.parametrize("core", [*CELLS, "{kind: lstm, hidden: 8}"])
+@pytest.mark.parametrize("core", CELLS)
 def test_both_engines_come_to_the_same_in_double_precision(lab: Lab, core: str) -> None:
-    settings = (f"model.core={core}", "train.precision=fp64", "train.optimizer.lr=0.5")
+    settings = (f"model.core={{kind: {core}, hidden: 8}}", "train.precision=fp64", "train.optimizer.lr=0.5")
     for engine in ("torch", "scratch"):
         lab.train(engine, "new", None, *settings, f"train.engine={engine}")
     pairs = list(zip(lab.records("torch"), lab.records("scratch"), strict=True))
@@ -96,3 +96,16 @@ def test_it_runs_on_the_cpu_whatever_there_is(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
     assert make_plan(Train(engine="scratch")).device == "cpu"
     assert make_plan(Train(engine="torch")).device == "cuda:0"
+
+
+def test_no_form_of_a_scan_is_chosen_for_it() -> None:
+    plan = make_plan(Train(device="cpu"))
+    for engine, form in (("scratch", None), ("torch", "loop")):
+        config = Config.model_validate(
+            {
+                "corpus": {"source": "text.txt"},
+                "model": {"core": {"kind": "mingru"}},
+                "train": {"engine": engine, "scan": "loop"},
+            }
+        )
+        assert with_scan(plan, config, 1).scan == form
