@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -42,8 +41,7 @@ def sample(
 
     Options that are not given come from the run's config. The text begins with the seed.
     """
-    # One thread is the fastest for a single stream, and NumPy reads this when it is imported.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    common.one_thread_in_numpy()
     from charrnn.logs.console import Console
     from charrnn.runs.use import open_model
     from charrnn.train.interrupt import listening

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 
 from charrnn.config.schema import Network as NetworkConfig
 from charrnn.models.core import generator_for
+from charrnn.models.handmade import by_hand
 from charrnn.models.network import Network
 
 
-def build_model(config: NetworkConfig, vocabulary: int, seed: int, dtype: torch.dtype) -> Network:
+def build_model(
+    config: NetworkConfig, vocabulary: int, seed: int, dtype: torch.dtype, engine: Literal["torch", "scratch"] = "torch"
+) -> Network:
     """A model with fresh weights, on the CPU.
 
     Weights are drawn in fp32 and then converted, so that a model of another precision starts from the same place.
@@ -19,8 +24,12 @@ def build_model(config: NetworkConfig, vocabulary: int, seed: int, dtype: torch.
         vocabulary: V, the number of symbols.
         seed: the run's seed; the weights are a function of it.
         dtype: the precision of weights and activations.
+        engine: what computes it; see `train.engine`.
     """
-    return Network(config, vocabulary, generator_for(seed, "initial weights")).to(dtype)
+    network = Network(config, vocabulary, generator_for(seed, "initial weights"))
+    if engine == "scratch":
+        network = by_hand(network, config)
+    return network.to(dtype)
 
 
 def parameters_of(model: torch.nn.Module) -> int:

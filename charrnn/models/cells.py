@@ -1,8 +1,9 @@
-"""Elman, GRU and LSTM layers.
+"""Elman, GRU and LSTM layers, and what they share with the layers beside them.
 
 Each has a fused form (PyTorch's own kernel over all steps, with our weights handed in, so that weight-drop costs one
 masked copy per chunk and never a re-packed module) and a step form, which the variational dropout needs and which the
 tests hold against the fused one. Gates lie in PyTorch's order; `charrnn/scratch/` reads the same tensors in NumPy.
+Jordan's network and the LayerNorm LSTM (`jordan.py`, `layer_norm.py`) are gated layers for which there is no kernel.
 
 Shapes: B rows, T steps, D input features, H hidden units, G = gates × H.
 """
@@ -17,13 +18,41 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from charrnn.config.schema.model import Core, ElmanCore, LstmCore, StateDrop
+from charrnn.config.schema.model import ElmanCore, GatedCore, LayersCore, LstmCore, StateDrop
 from charrnn.models.core import Draws, RecurrentCore, State
 
 
-class GatedLayer(RecurrentCore):
-    """What the three layers share: two matrices, two biases, and the dropout inside the recurrence.
+class Layer(RecurrentCore):
+    """A layer whose state has a width per name, and begins with zeros or with what was learned.
 
+    Args:
+        config: the `model.core:` section.
+    """
+
+    state_names: ClassVar[tuple[str, ...]] = ("h",)
+    weight_ih: Tensor
+
+    def __init__(self, config: LayersCore) -> None:
+        super().__init__()
+        self.hidden = config.hidden
+        self.features = config.features
+        self.trained_state = config.initial_state == "trained"
+
+    def initial_state(self, batch: int) -> State:
+        """Zeros, or what was learned to begin with."""
+        if self.trained_state:
+            return {name: getattr(self, f"initial_{name}").expand(batch, -1) for name in self.state_names}
+        return {name: self.weight_ih.new_zeros(batch, self.features) for name in self.state_names}
+
+    def _add_initial_state(self) -> None:
+        for name in self.state_names if self.trained_state else ():
+            self.register_parameter(f"initial_{name}", nn.Parameter(torch.zeros(self.features)))
+
+
+class GatedLayer(Layer):
+    """What all layers with a hidden matrix share: two matrices, two biases, and the dropout inside the recurrence.
+
+    The first of `state_names` is what the hidden matrix reads at every step, and what the layer puts out.
     Initialisation: input matrices Glorot-uniform per gate, hidden matrices orthogonal per gate, biases zero.
 
     Args:
@@ -34,31 +63,21 @@ class GatedLayer(RecurrentCore):
     """
 
     gates: ClassVar[int]
-    state_names: ClassVar[tuple[str, ...]] = ("h",)
 
-    def __init__(self, config: Core, inputs: int, name: str, generator: torch.Generator) -> None:
-        super().__init__()
-        self.hidden = hidden = config.hidden
+    def __init__(self, config: GatedCore, inputs: int, name: str, generator: torch.Generator) -> None:
+        super().__init__(config)
         self.drop = config.recurrent
         self.name = name
-        rows = self.gates * hidden
+        rows = self.gates * self.hidden
         self.weight_ih = nn.Parameter(torch.empty(rows, inputs))
-        self.weight_hh = nn.Parameter(torch.empty(rows, hidden))
+        self.weight_hh = nn.Parameter(torch.empty(rows, self.features))
         self.bias_ih = nn.Parameter(torch.zeros(rows))
         self.bias_hh = nn.Parameter(torch.zeros(rows))
-        self.trained_state = config.initial_state == "trained"
-        for part in self.state_names if self.trained_state else ():
-            self.register_parameter(f"initial_{part}", nn.Parameter(torch.zeros(hidden)))
+        self._add_initial_state()
         for gate in self.weight_ih.chunk(self.gates):
             nn.init.xavier_uniform_(gate, generator=generator)
         for gate in self.weight_hh.chunk(self.gates):
             nn.init.orthogonal_(gate, generator=generator)
-
-    def initial_state(self, batch: int) -> State:
-        """Zeros, or what was learned to begin with."""
-        if self.trained_state:
-            return {name: getattr(self, f"initial_{name}").expand(batch, -1) for name in self.state_names}
-        return {name: self.weight_hh.new_zeros(batch, self.hidden) for name in self.state_names}
 
     def forward(self, x_BTD: Tensor, state: State, draws: Draws | None = None) -> tuple[Tensor, State]:
         """Run over T steps: the fused form, or the step form where each step needs a mask of its own."""
@@ -67,19 +86,41 @@ class GatedLayer(RecurrentCore):
             return self.fused(x_BTD, state, weight_hh)
         assert draws is not None, "training with recurrent dropout needs draws"
         if isinstance(self.drop, StateDrop):
-            return self.steps(x_BTD, state, draws.keep_rows(self.name, self.drop.p, state["h"]))
+            return self.steps(x_BTD, state, weight_hh, draws.keep_rows(self.name, self.drop.p, self._fed(state)))
         mask = draws.keep_weights(self.name, self.drop.p, weight_hh)
         return self.fused(x_BTD, state, weight_hh * mask)
 
-    def steps(self, x_BTD: Tensor, state: State, keep_BH: Tensor | None = None) -> tuple[Tensor, State]:
-        """The step form; `keep_BH` masks the hidden state on its way into the hidden matrix, at every step."""
-        x_BTG = F.linear(x_BTD, self.weight_ih, self.bias_ih)
+    def fused(self, x_BTD: Tensor, state: State, weight_hh: Tensor) -> tuple[Tensor, State]:
+        """All steps, with the hidden matrix that is handed in: in one kernel where there is one, else step by step."""
+        return self.steps(x_BTD, state, weight_hh)
+
+    def steps(
+        self, x_BTD: Tensor, state: State, weight_hh: Tensor | None = None, keep_BH: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """The step form; `keep_BH` masks what is fed back on its way into the hidden matrix, at every step."""
+        weight_hh = self.weight_hh if weight_hh is None else weight_hh
+        x_BTG = self.project_input(x_BTD)
         outputs = []
         for x_BG in x_BTG.unbind(1):
-            fed_BH = state["h"] if keep_BH is None else state["h"] * keep_BH
-            state = self.step(x_BG, F.linear(fed_BH, self.weight_hh, self.bias_hh), state)
-            outputs.append(state["h"])
+            fed_BH = self._fed(state) if keep_BH is None else self._fed(state) * keep_BH
+            state = self.step(x_BG, self.project_state(fed_BH, weight_hh), state)
+            outputs.append(self._fed(state))
         return torch.stack(outputs, 1), state
+
+    def project_input(self, x_BTD: Tensor) -> Tensor:
+        """What the input adds to the gates, x_BTG, of all steps at once."""
+        return F.linear(x_BTD, self.weight_ih, self.bias_ih)
+
+    def project_state(self, fed_BH: Tensor, weight_hh: Tensor) -> Tensor:
+        """What is fed back adds to the gates of one step: h_BG."""
+        return F.linear(fed_BH, weight_hh, self.bias_hh)
+
+    @abstractmethod
+    def step(self, x_BG: Tensor, h_BG: Tensor, state: State) -> State:
+        """One step from the two projections, of the input and of what is fed back."""
+
+    def _fed(self, state: State) -> Tensor:
+        return state[self.state_names[0]]
 
     def _kernel(self, kernel: Callable[..., tuple[Tensor, ...]], x_BTD: Tensor, start: Any, w: Tensor) -> Any:
         """Call one of PyTorch's recurrent functions for one layer, batch first.
@@ -89,14 +130,6 @@ class GatedLayer(RecurrentCore):
         weights = [self.weight_ih, w, self.bias_ih, self.bias_hh]
         has_biases, layers, dropout, bidirectional, batch_first = True, 1, 0.0, False, True
         return kernel(x_BTD, start, weights, has_biases, layers, dropout, self.training, bidirectional, batch_first)
-
-    @abstractmethod
-    def fused(self, x_BTD: Tensor, state: State, weight_hh: Tensor) -> tuple[Tensor, State]:
-        """All steps in one kernel, with the hidden matrix that is handed in."""
-
-    @abstractmethod
-    def step(self, x_BG: Tensor, h_BG: Tensor, state: State) -> State:
-        """One step from the two projections, of the input and of the hidden state."""
 
 
 class Elman(GatedLayer):

@@ -13,8 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from charrnn.config.schema import model as schema
-from charrnn.models.cells import Elman, GatedLayer, Gru, Lstm
-from charrnn.models.core import Draws, Dropout, State, unroll
+from charrnn.models.cells import Elman, Gru, Lstm
+from charrnn.models.core import Draws, Dropout, RecurrentCore, State, unroll
+from charrnn.models.jordan import Jordan
+from charrnn.models.layer_norm import LayerNormLstm
+from charrnn.models.minimal import MinGru, MinLstm
 from charrnn.models.norm import SequenceBatchNorm
 
 
@@ -128,7 +131,7 @@ class _Input(nn.Module):
 class _Head(nn.Module):
     def __init__(self, config: schema.Network, vocabulary: int, generator: torch.Generator) -> None:
         super().__init__()
-        sizes = [config.core.hidden, *config.head.hidden, vocabulary]
+        sizes = [config.core.features, *config.head.hidden, vocabulary]
         linears = [_linear(i, o, generator) for i, o in pairwise(sizes)]
         self.dense = nn.ModuleList(linears[:-1])
         self.output = linears[-1]
@@ -143,6 +146,10 @@ class _Head(nn.Module):
             fed_BTH = dropout(F.relu(dense(fed_BTH)), draws)
         return self.output(fed_BTH)
 
+    def nats(self, logits_BTV: Tensor, y_BT: Tensor) -> Tensor:
+        """The cross-entropy of each target."""
+        return F.cross_entropy(logits_BTV.flatten(0, 1), y_BT.flatten(), reduction="none").view(y_BT.shape)
+
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
     layer = nn.Linear(inputs, outputs)
@@ -154,11 +161,12 @@ def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
 def _stack(config: schema.Core, inputs: int, generator: torch.Generator) -> nn.ModuleList:
     layers = nn.ModuleList()
     for i in range(config.layers):
-        layers.append(_layer(config, inputs if i == 0 else config.hidden, f"layer {i}", generator))
+        layers.append(build_layer(config, inputs if i == 0 else config.features, f"layer {i}", generator))
     return layers
 
 
-def _layer(config: schema.Core, inputs: int, name: str, generator: torch.Generator) -> GatedLayer:
+def build_layer(config: schema.Core, inputs: int, name: str, generator: torch.Generator) -> RecurrentCore:
+    """One recurrent layer, with fresh weights from `generator`; `name` tells its masks from those of other layers."""
     match config:
         case schema.ElmanCore():
             return Elman(config, inputs, name, generator)
@@ -166,3 +174,11 @@ def _layer(config: schema.Core, inputs: int, name: str, generator: torch.Generat
             return Gru(config, inputs, name, generator)
         case schema.LstmCore():
             return Lstm(config, inputs, name, generator)
+        case schema.JordanCore():
+            return Jordan(config, inputs, name, generator)
+        case schema.LayerNormLstmCore():
+            return LayerNormLstm(config, inputs, name, generator)
+        case schema.MinGruCore():
+            return MinGru(config, inputs, generator)
+        case schema.MinLstmCore():
+            return MinLstm(config, inputs, generator)

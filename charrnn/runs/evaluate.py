@@ -15,9 +15,10 @@ from charrnn.config.load import Loaded, flatten
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import ConfigError, DataError, DivergedError, UsageError
 from charrnn.logs.console import Console
+from charrnn.models.minimal import use_form
 from charrnn.runs.corpus import prepared
 from charrnn.runs.memory import out_of_memory
-from charrnn.runs.plan import apply_plan, make_plan
+from charrnn.runs.plan import apply_plan, make_plan, with_scan
 from charrnn.runs.resume import check_corpus, differences
 from charrnn.runs.use import config_of
 from charrnn.tasks.language import LanguageTask
@@ -82,14 +83,16 @@ def evaluate_run(
     corpus = _corpus(checkpoint, loaded, corpora, console, interrupt)
     _check_split(corpus, wanted)
     former = checkpoint.document("config")["plan"]
+    task = LanguageTask(config, corpus)
     plan = make_plan(config.train, former)
+    device = apply_plan(plan)
+    plan = with_scan(plan, config, config.evaluate.lanes, former)
     changed = plan.differences(former)
     if changed:
         console.note("not as the run was trained, so the last digits may differ: " + ", ".join(changed))
-    device = apply_plan(plan)
     with out_of_memory(config):
-        task = LanguageTask(config, corpus)
         model = task.model().to(device)
+        use_form(model, plan.scan)
         load_model(model, checkpoint)
         measure = _Measure(task, model, wanted.split, device, Watch(console.progress, interrupt.check))
         figures = {

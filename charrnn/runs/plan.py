@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 
-from charrnn.config.schema import Train
+from charrnn.config.schema import Config, Train
+from charrnn.config.schema.model import ScannedCore
 from charrnn.errors import DeviceError
+from charrnn.models.scan import Form, fastest_form
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Plan:
         deterministic: whether operations that may differ from run to run are refused.
         threads: CPU threads.
         torch: the version.
+        scan: how linear recurrences are computed; None where the model has none.
     """
 
     device: str
@@ -33,6 +36,7 @@ class Plan:
     deterministic: bool
     threads: int
     torch: str
+    scan: Form | None = None
 
     def differences(self, former: dict[str, Any]) -> list[str]:
         """What no longer is as in the plan of an earlier session, as `name: before → now`."""
@@ -50,11 +54,35 @@ def make_plan(settings: Train, former: dict[str, Any] | None = None) -> Plan:
     Raises:
         DeviceError: the device does not exist here.
     """
-    device = _device(settings.device)
+    # The engine `scratch` runs on the CPU, and the schema refuses to name another device beside it.
+    device = _device("cpu" if settings.engine == "scratch" else settings.device)
     threads = settings.threads or (former or {}).get("threads") or torch.get_num_threads()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     precision = "fp32" if settings.precision == "auto" else settings.precision
     return Plan(str(device), name, precision, settings.deterministic, threads, torch.__version__)
+
+
+def with_scan(plan: Plan, config: Config, rows: int, former: dict[str, Any] | None = None) -> Plan:
+    """The plan with the form of the model's scans: as the config says, as before, or measured.
+
+    Args:
+        plan: the plan, applied already: its threads are measured with.
+        config: the whole config.
+        rows: the lanes that training reads.
+        former: the plan of the session that is resumed; on the same kind of device its form is kept.
+    """
+    core, settings = config.model.core, config.train
+    if not isinstance(core, ScannedCore) or settings.engine == "scratch":
+        return plan
+    device = torch.device(plan.device)
+    if settings.scan != "auto":
+        return replace(plan, scan=settings.scan)
+    if former and former.get("scan") and torch.device(former["device"]).type == device.type:
+        return replace(plan, scan=former["scan"])
+    if settings.deterministic and device.type == "cpu":
+        return replace(plan, scan="loop")
+    steps = config.stream.reach or config.stream.chunk
+    return replace(plan, scan=fastest_form(rows, steps, core.hidden, device))
 
 
 def apply_plan(plan: Plan) -> torch.device:

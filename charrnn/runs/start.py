@@ -23,11 +23,13 @@ from charrnn.logs import tensorboard
 from charrnn.logs.console import Console
 from charrnn.logs.logger import RunLog
 from charrnn.models.build import parameters_of
+from charrnn.models.minimal import use_form
+from charrnn.models.scan import Form
 from charrnn.runs.claim import clear, is_done, owned, to_go_on_from
 from charrnn.runs.corpus import prepared
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.memory import out_of_memory
-from charrnn.runs.plan import Plan, apply_plan, make_plan
+from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.resume import check_corpus
 from charrnn.runs.saver import RunSaver
 from charrnn.runs.transfer import Origin, origin_of, provenance, refuse_itself
@@ -109,8 +111,9 @@ class _Session:
         task = LanguageTask(config, self.corpus)
         sampler = sampler_for(config, self.corpus, self.interrupt)
         events = tensorboard.wanted(config.train.tensorboard)
-        state = self._state(task, plan, device, origin)
         stream = training_stream(task)
+        plan = with_scan(plan, config, stream.rows, _former_plan(self.checkpoint))
+        state = self._state(task, plan, device, origin)
         _refuse_the_past(state, total_steps(config.train, stream.steps_per_epoch))
         if anew:
             clear(self.run)
@@ -132,7 +135,7 @@ class _Session:
 
     def _state(self, task: LanguageTask, plan: Plan, device: torch.device, origin: Origin | None) -> TrainState:
         """Where the run begins, or goes on."""
-        state = new_state(task, self.loaded.config, device, origin)
+        state = new_state(task, self.loaded.config, device, origin, plan.scan)
         if origin is not None:
             origin.say(self.console, self.loaded.config, self.corpus.vocabulary)
         if self.checkpoint is not None:
@@ -171,9 +174,15 @@ def training_stream(task: LanguageTask) -> LaneStream:
     return stream
 
 
-def new_state(task: LanguageTask, config: Config, device: torch.device, origin: Origin | None = None) -> TrainState:
-    """A run at its very beginning, on `device`; its weights are those of `origin` where there is one."""
+def new_state(
+    task: LanguageTask, config: Config, device: torch.device, origin: Origin | None = None, scan: Form | None = None
+) -> TrainState:
+    """A run at its very beginning, on `device`; its weights are those of `origin` where there is one.
+
+    `scan` is how the model's scans are computed, from the plan.
+    """
     model = task.model().to(device)
+    use_form(model, scan)
     if origin is not None:
         origin.give(model, task.vocabulary)
     begun = task.initial_state(model, training_stream(task).rows)

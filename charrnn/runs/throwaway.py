@@ -10,7 +10,7 @@ import torch
 from charrnn.config.load import Loaded
 from charrnn.logs.console import Console
 from charrnn.runs.corpus import prepared
-from charrnn.runs.plan import Plan, apply_plan, make_plan
+from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.start import new_state, training_stream
 from charrnn.runs.transfer import origin_of
 from charrnn.stream.gather import LaneStream
@@ -62,8 +62,10 @@ def throwaway(loaded: Loaded, corpora: Path, console: Console, interrupt: Interr
     plan = make_plan(config.train)
     device = apply_plan(plan)
     task = LanguageTask(config, corpus)
-    state = new_state(task, config, device, origin)
+    stream = training_stream(task)
+    plan = with_scan(plan, config, stream.rows)
+    state = new_state(task, config, device, origin, plan.scan)
     if origin is not None:
         origin.say(console, config, corpus.vocabulary)
     state.model.train()
-    return Throwaway(task, state, training_stream(task), plan, device)
+    return Throwaway(task, state, stream, plan, device)

@@ -3,30 +3,34 @@
 The embedding, its BatchNorm and the first input matrix are folded into one table with a row of gates per symbol, so
 the first layer's input costs a look-up.
 
-Shapes: B rows, D input features, H hidden units, G = gates × H, V vocabulary.
+Shapes: B rows, D input features, H hidden units, G = gates × H, F units that are fed back, V vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from charrnn.config.schema import model as schema
-from charrnn.scratch import cells
-
-Arrays = Mapping[str, np.ndarray]
+from charrnn.scratch.cells import Arrays, State, Step
+from charrnn.scratch.kinds import cell_of
 
 
 @dataclass(frozen=True)
 class _Layer:
-    """One recurrent layer: its step and its matrices, transposed once so that a step is a plain product."""
+    """One recurrent layer: its step and its matrices, transposed once so that a step is a plain product.
 
-    step: cells.Step
+    `names` tells what each tensor of the state is called in the network and in the layer; the first is put out and fed
+    back. `own` are the layer's tensors.
+    """
+
+    step: Step
+    names: tuple[tuple[str, str], ...]
+    own: Arrays
     input_DG: np.ndarray
     input_bias_G: np.ndarray
-    hidden_HG: np.ndarray
+    hidden_FG: np.ndarray
     hidden_bias_G: np.ndarray
 
 
@@ -39,7 +43,7 @@ class StepNetwork:
     """
 
     def __init__(self, config: schema.Network, arrays: Arrays) -> None:
-        self._layers = [_layer(config.core, arrays, f"layers.{i}.") for i in range(config.core.layers)]
+        self._layers = [_layer(config.core, arrays, i) for i in range(config.core.layers)]
         self._initial = _initial_states(config.core, arrays)
         first = self._layers[0]
         self._table_VG = _input_rows(config, arrays) @ first.input_DG + first.input_bias_G
@@ -47,20 +51,22 @@ class StepNetwork:
         output_VH = arrays["input.table" if config.head.tie else "head.output.weight"]
         self._output = (np.ascontiguousarray(output_VH.T), arrays["head.output.bias"])
 
-    def initial_state(self, batch: int) -> cells.State:
+    def initial_state(self, batch: int) -> State:
         """What every layer begins with, named `<layer>.<name>` as in the checkpoint."""
         return {name: np.tile(start_H, (batch, 1)) for name, start_H in self._initial.items()}
 
-    def step(self, ids_B: np.ndarray, state: cells.State) -> tuple[np.ndarray, cells.State]:
+    def step(self, ids_B: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """Read one symbol per row; returns the scores of the next one and the state after."""
-        after: cells.State = {}
+        after: State = {}
         y_BH = np.empty(0)
         for i, layer in enumerate(self._layers):
-            own = {name.partition(".")[2]: t for name, t in state.items() if name.startswith(f"{i}.")}
+            before = {name: state[full] for full, name in layer.names}
+            shown = layer.names[0][1]
             x_BG = self._table_VG[ids_B] if i == 0 else y_BH @ layer.input_DG + layer.input_bias_G
-            own = layer.step(x_BG, own["h"] @ layer.hidden_HG + layer.hidden_bias_G, own)
-            after |= {f"{i}.{name}": tensor for name, tensor in own.items()}
-            y_BH = own["h"]
+            h_BG = before[shown] @ layer.hidden_FG + layer.hidden_bias_G
+            then, _ = layer.step(x_BG, h_BG, before, layer.own)
+            after |= {full: then[name] for full, name in layer.names}
+            y_BH = then[shown]
         for weight, bias in self._dense:
             y_BH = np.maximum(y_BH @ weight + bias, 0.0)
         weight, bias = self._output
@@ -78,36 +84,31 @@ def _input_rows(config: schema.Network, arrays: Arrays) -> np.ndarray:
     return (table_VD - arrays["input.norm.running_mean"]) * scale_D + arrays["input.norm.bias"]
 
 
-def _initial_states(config: schema.Core, arrays: Arrays) -> cells.State:
-    names = ("h", "c") if isinstance(config, schema.LstmCore) else ("h",)
-    dtype = arrays["layers.0.weight_hh"].dtype
+def _initial_states(config: schema.Core, arrays: Arrays) -> State:
+    dtype = arrays["layers.0.weight_ih"].dtype
     return {
         f"{i}.{name}": arrays[f"layers.{i}.initial_{name}"]
         if config.initial_state == "trained"
-        else np.zeros(config.hidden, dtype)
+        else np.zeros(config.features, dtype)
         for i in range(config.layers)
-        for name in names
+        for name in cell_of(config).state_names
     }
 
 
-def _layer(config: schema.Core, arrays: Arrays, prefix: str) -> _Layer:
+def _layer(config: schema.Core, arrays: Arrays, number: int) -> _Layer:
+    cell, prefix = cell_of(config), f"layers.{number}."
+    own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    weight_GD, bias_G, hidden_GF, hidden_bias_G = cell.projections(own, config.features)
+    names = tuple((f"{number}.{name}", name) for name in cell.state_names)
     return _Layer(
-        _step_of(config),
-        np.ascontiguousarray(arrays[prefix + "weight_ih"].T),
-        arrays[prefix + "bias_ih"],
-        np.ascontiguousarray(arrays[prefix + "weight_hh"].T),
-        arrays[prefix + "bias_hh"],
+        cell.step,
+        names,
+        own,
+        np.ascontiguousarray(weight_GD.T),
+        bias_G,
+        np.ascontiguousarray(hidden_GF.T),
+        hidden_bias_G,
     )
-
-
-def _step_of(config: schema.Core) -> cells.Step:
-    match config:
-        case schema.ElmanCore():
-            return cells.elman_relu if config.nonlinearity == "relu" else cells.elman_tanh
-        case schema.GruCore():
-            return cells.gru
-        case schema.LstmCore():
-            return cells.lstm
 
 
 def _linear(arrays: Arrays, prefix: str) -> tuple[np.ndarray, np.ndarray]:

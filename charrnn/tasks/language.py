@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from charrnn.config.schema import Config
@@ -68,7 +67,7 @@ class LanguageTask:
         """A model with fresh weights, on the CPU."""
         train = self.config.train
         dtype = torch.float64 if train.precision == "fp64" else torch.float32
-        return build_model(self.config.model, self.vocabulary.size, train.seed, dtype)
+        return build_model(self.config.model, self.vocabulary.size, train.seed, dtype, train.engine)
 
     def initial_state(self, model: nn.Module, rows: int) -> State:
         """The network's own."""
@@ -80,8 +79,7 @@ class LanguageTask:
         hidden_BTH, after = model.hidden(x_BT, state, batch.mask_BT, draws, batch.resets, batch.keep)
         fed_BTH = model.head.fed(hidden_BTH, draws)
         logits_BTV = model.head(fed_BTH, draws)
-        nats_N = F.cross_entropy(logits_BTV.flatten(0, 1), batch.y_BT.flatten(), reduction="none")
-        nats_BT = nats_N.view(batch.y_BT.shape) * batch.counts_BT
+        nats_BT = model.head.nats(logits_BTV, batch.y_BT) * batch.counts_BT
         parts = {} if draws is None else self._parts(batch, hidden_BTH, fed_BTH, logits_BTV, nats_BT)
         return Loss(nats_BT, batch.counts_BT.sum(), parts, after)
 

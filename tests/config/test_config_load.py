@@ -112,11 +112,13 @@ def test_a_missing_key_is_named_and_explained(problems):
         ("model: {core: lstm}", "9: model.core: should be a group of keys, not the text 'lstm'"),
         (
             "model: {core: {kind: rnn}}",
-            "16: model.core.kind: there is no kind `rnn`; known kinds: `lstm`, `gru`, `elman`",
+            "16: model.core.kind: there is no kind `rnn`; known kinds: `lstm`, `gru`, `elman`, `jordan`, "
+            "`ln-lstm`, `mingru`, `minlstm`",
         ),
         (
             "model: {core: {kind: null}}",
-            "16: model.core.kind: there is no kind nothing (null); known kinds: `lstm`, `gru`, `elman`",
+            "16: model.core.kind: there is no kind nothing (null); known kinds: `lstm`, `gru`, `elman`, `jordan`, "
+            "`ln-lstm`, `mingru`, `minlstm`",
         ),
         (
             "model: {core: {recurrent_dropout: x}}",
@@ -199,7 +201,17 @@ def test_a_wrong_value_of_the_corpus_is_told_in_a_sentence(problems, inside, lin
         (
             "model: {core: {kind: gru, forget_bias: 1}}",
             "model.core.forget_bias",
-            "kind `gru` has no such key; it belongs to kind `lstm`",
+            "kind `gru` has no such key; it belongs to kind `lstm` or `ln-lstm`",
+        ),
+        (
+            "model: {core: {kind: mingru, recurrent_dropout: 0.2}}",
+            "model.core.recurrent_dropout",
+            "kind `mingru` has no such key; it belongs to kind `lstm`, `gru`, `elman`, `jordan` or `ln-lstm`",
+        ),
+        (
+            "model: {core: {kind: elman, outputs: 9}}",
+            "model.core.outputs",
+            "kind `elman` has no such key; it belongs to kind `jordan`",
         ),
         ("model: {core: {lstm: {hidden: 1}}}", "model.core.lstm", "no such key"),
         (

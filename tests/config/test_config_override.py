@@ -62,7 +62,7 @@ def test_another_kind_keeps_the_keys_that_both_have_and_names_the_others(load, p
     text = MINIMAL + "model: {core: {kind: lstm, hidden: 9}}"
     assert load(text, "model.core.kind=gru").config.model.core == GruCore(kind="gru", hidden=9)
     assert problems(MINIMAL + "model:\n  core:\n    hidden: 9\n    forget_bias: 2.0", "model.core.kind=gru") == [
-        "demo.yaml:5:5: model.core.forget_bias: kind `gru` has no such key; it belongs to kind `lstm`"
+        "demo.yaml:5:5: model.core.forget_bias: kind `gru` has no such key; it belongs to kind `lstm` or `ln-lstm`"
     ]
 
 

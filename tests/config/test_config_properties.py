@@ -53,6 +53,8 @@ CONFIG = st.fixed_dictionaries(
                 mapping(**CORE, forget_bias=st.floats(allow_nan=False, allow_infinity=False)),
                 a("gru", **CORE),
                 a("elman", **CORE, init=st.sampled_from(["orthogonal", "identity"])),
+                a("jordan", **CORE, outputs=COUNT),
+                a("mingru", hidden=COUNT, dropout=PROBABILITY),
             ),
             head=mapping(hidden=st.lists(COUNT, max_size=3)),
         ),

@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import combinations
+from pathlib import Path
 
 import pytest
 import torch
+from celltable import CELLS, GATED, HIDDEN, example, fresh, noisy
 from torch import Tensor
 
-from charrnn.config.schema.model import ElmanCore, GruCore, LstmCore, StateDrop, WeightDrop
-from charrnn.models.cells import Elman, GatedLayer, Gru, Lstm
-from charrnn.models.core import Draws, State, generator_for
-
-CELLS: dict[str, tuple[type[GatedLayer], Any]] = {
-    "elman-tanh": (Elman, ElmanCore(kind="elman", hidden=7)),
-    "elman-relu": (Elman, ElmanCore(kind="elman", hidden=7, nonlinearity="relu")),
-    "elman-identity": (Elman, ElmanCore(kind="elman", hidden=7, nonlinearity="relu", init="identity")),
-    "gru": (Gru, GruCore(kind="gru", hidden=7)),
-    "lstm": (Lstm, LstmCore(hidden=7)),
-}
-D = 5
+from charrnn.checkpoint.read import Checkpoint
+from charrnn.checkpoint.write import write_checkpoint
+from charrnn.models.cells import GatedLayer
+from charrnn.models.core import Draws, State
 
 
 @pytest.fixture(params=CELLS)
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
-
-
-def build(name: str, drop: WeightDrop | StateDrop | None = None, dtype: torch.dtype = torch.float64) -> GatedLayer:
-    cell, config = CELLS[name]
-    layer = cell(config.model_copy(update={"recurrent_dropout": drop or 0.0}), D, "layer", generator_for(3, "weights"))
-    with torch.no_grad():
-        for parameter in layer.parameters():
-            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator_for(4, "noise")))
-    return layer.to(dtype)
-
-
-def example(layer: GatedLayer, rows: int, steps: int) -> tuple[Tensor, State]:
-    generator = generator_for(5, "input")
-    dtype = layer.weight_hh.dtype
-    x_BTD = torch.randn(rows, steps, D, generator=generator).to(dtype)
-    state = {
-        key: torch.randn(tensor.shape, generator=generator).to(dtype)
-        for key, tensor in layer.initial_state(rows).items()
-    }
-    return x_BTD, state
 
 
 def same(a: State, b: State, atol: float) -> None:
@@ -55,7 +29,7 @@ def same(a: State, b: State, atol: float) -> None:
 
 @pytest.mark.parametrize(("dtype", "atol"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
 def test_steps_equal_the_fused_form(name: str, dtype: torch.dtype, atol: float) -> None:
-    layer = build(name, dtype=dtype)
+    layer = noisy(name, dtype)
     x_BTD, state = example(layer, 3, 11)
     y_fused, after_fused = layer(x_BTD, state)
     y_steps, after_steps = layer.steps(x_BTD, state)
@@ -65,7 +39,7 @@ def test_steps_equal_the_fused_form(name: str, dtype: torch.dtype, atol: float) 
 
 @pytest.mark.parametrize("cuts", [[4], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], [5, 6]])
 def test_a_sequence_in_chunks_equals_the_whole(name: str, cuts: list[int]) -> None:
-    layer = build(name)
+    layer = noisy(name)
     x_BTD, state = example(layer, 3, 11)
     y_whole, after_whole = layer(x_BTD, state)
     pieces, carried = [], state
@@ -77,7 +51,7 @@ def test_a_sequence_in_chunks_equals_the_whole(name: str, cuts: list[int]) -> No
 
 
 def test_the_state_has_the_names_and_shapes_of_the_initial_state(name: str) -> None:
-    layer = build(name)
+    layer = noisy(name)
     x_BTD, _ = example(layer, 3, 2)
     initial = layer.initial_state(3)
     _, after = layer(x_BTD, initial)
@@ -86,7 +60,7 @@ def test_the_state_has_the_names_and_shapes_of_the_initial_state(name: str) -> N
 
 
 def test_each_lane_alone_equals_the_batch_of_lanes(name: str) -> None:
-    layer = build(name)
+    layer = noisy(name)
     x_BTD, state = example(layer, 4, 6)
     y_all, _ = layer(x_BTD, state)
     for b in range(4):
@@ -95,23 +69,48 @@ def test_each_lane_alone_equals_the_batch_of_lanes(name: str) -> None:
 
 
 def test_gradients_in_float64(name: str) -> None:
-    layer = build(name)
-    x_BTD, state = example(layer, 2, 3)
-    keys = list(state)
+    """Of the input, of the state carried in, and of every parameter."""
+    layer = noisy(name)
+    x_BTD, state = example(layer, 2, 5)
+    keys, names = list(state), [name for name, _ in layer.named_parameters()]
 
     def outputs(x: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
-        y, after = layer(x, dict(zip(keys, tensors, strict=True)))
+        start = dict(zip(keys, tensors[: len(keys)], strict=True))
+        parameters = dict(zip(names, tensors[len(keys) :], strict=True))
+        y, after = torch.func.functional_call(layer, parameters, (x, start))
         return (y, *after.values())
 
-    inputs = [t.clone().requires_grad_() for t in (x_BTD, *state.values())]
+    inputs = [t.detach().clone().requires_grad_() for t in (x_BTD, *state.values(), *layer.parameters())]
     assert torch.autograd.gradcheck(outputs, inputs, atol=1e-6)
 
 
+def test_a_state_comes_back_from_a_checkpoint_as_it_was(name: str, tmp_path: Path) -> None:
+    """Half a sequence, the state into a checkpoint and out of it, the other half: the whole, to the last bit."""
+    layer = noisy(name, torch.float32)
+    x_BTD, state = example(layer, 3, 8)
+    _, half = layer(x_BTD[:, :5], state)
+    arrays = {key: tensor.detach().numpy() for key, tensor in half.items()}
+    folder = write_checkpoint(tmp_path, 1, {"lanes": arrays}, {})
+    back = {key: torch.from_numpy(array.copy()) for key, array in Checkpoint.open(folder).tensors("lanes").items()}
+    assert {key: (t.shape, t.dtype) for key, t in back.items()} == {key: (t.shape, t.dtype) for key, t in half.items()}
+    rest, after = layer(x_BTD[:, 5:], half)
+    rest_back, after_back = layer(x_BTD[:, 5:], back)
+    assert torch.equal(rest, rest_back)
+    for key in after:
+        assert torch.equal(after[key], after_back[key])
+
+
+def gated(name: str, drop: object) -> GatedLayer:
+    layer = noisy(name, recurrent_dropout=drop)
+    assert isinstance(layer, GatedLayer)
+    return layer.train()
+
+
+@pytest.mark.parametrize("name", GATED)
 def test_weight_drop_takes_one_mask_for_the_chunk_and_all_rows(name: str) -> None:
-    layer = build(name, WeightDrop(p=0.4))
+    layer = gated(name, 0.4)
     x_BTD, state = example(layer, 3, 6)
     draws = Draws(seed=1, step=2, rows=3)
-    layer.train()
     y_dropped, _ = layer(x_BTD, state, draws)
     mask = draws.keep_weights("layer", 0.4, layer.weight_hh)
     assert set(mask.unique().tolist()) == {0.0, 1 / 0.6}
@@ -122,26 +121,42 @@ def test_weight_drop_takes_one_mask_for_the_chunk_and_all_rows(name: str) -> Non
     torch.testing.assert_close(y_dropped, y_by_hand, atol=1e-10, rtol=0)
 
 
+@pytest.mark.parametrize("name", GATED)
 def test_state_drop_keeps_its_mask_over_the_chunk(name: str) -> None:
-    layer = build(name, StateDrop(kind="state", p=0.4))
+    layer = gated(name, {"kind": "state", "p": 0.4})
     x_BTD, state = example(layer, 3, 6)
     draws = Draws(seed=1, step=2, rows=3)
-    layer.train()
     y_dropped, _ = layer(x_BTD, state, draws)
-    mask_BH = draws.keep_rows("layer", 0.4, state["h"])
-    y_by_hand, _ = layer.steps(x_BTD, state, mask_BH)
+    mask_BH = draws.keep_rows("layer", 0.4, state[layer.state_names[0]])
+    y_by_hand, _ = layer.steps(x_BTD, state, keep_BH=mask_BH)
     torch.testing.assert_close(y_dropped, y_by_hand, atol=0, rtol=0)
     layer.eval()
     assert not torch.equal(layer(x_BTD, state)[0], y_dropped)
 
 
 def test_initial_weights_are_what_the_docstrings_say(name: str) -> None:
-    cell, config = CELLS[name]
-    layer = cell(config, D, "layer", generator_for(3, "weights"))
-    for gate in layer.weight_hh.chunk(layer.gates):
-        torch.testing.assert_close(gate @ gate.T, torch.eye(7), atol=1e-5, rtol=0)
+    layer = fresh(name)
+    given = dict(layer.named_parameters())
+    gates = len(layer.weight_ih) // HIDDEN
+    for gate in layer.weight_ih.chunk(gates):
+        assert gate.abs().max() <= (6 / sum(gate.shape)) ** 0.5
+        assert gate.abs().max() > 0.9 * (6 / sum(gate.shape)) ** 0.5
+    for gate in given["weight_hh"].chunk(gates) if "weight_hh" in given else ():
+        narrow = gate.T @ gate if gate.shape[0] > gate.shape[1] else gate @ gate.T
+        torch.testing.assert_close(narrow, torch.eye(min(gate.shape)), atol=1e-5, rtol=0)
     if name == "elman-identity":
-        assert torch.equal(layer.weight_hh, torch.eye(7))
-    forget = layer.bias_ih.chunk(layer.gates)[1] if name == "lstm" else torch.tensor(1.0)
-    assert (forget == 1.0).all()
-    assert not layer.bias_hh.any()
+        assert torch.equal(given["weight_hh"], torch.eye(HIDDEN))
+    for key, tensor in given.items():
+        if key == "bias_ih" and "lstm" in name and name in GATED:
+            assert [gate.unique().tolist() for gate in tensor.chunk(4)] == [[0.0], [1.0], [0.0], [0.0]]
+        elif key.startswith(("bias", "gain")):
+            assert (tensor == float(key.startswith("gain"))).all()
+
+
+def test_what_fresh_layers_put_out_differs_from_cell_to_cell() -> None:
+    """No two kinds are the same layer under two names."""
+    seen = []
+    for name in ("elman-tanh", "elman-relu", "gru", "lstm", "ln-lstm", "mingru", "minlstm"):
+        layer = fresh(name)
+        seen.append(layer(example(layer, 2, 3)[0], layer.initial_state(2))[0])
+    assert not any(torch.allclose(a, b, atol=1e-3) for a, b in combinations(seen, 2))

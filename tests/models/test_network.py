@@ -8,6 +8,7 @@ import torch
 from charrnn.config.schema import Network as NetworkConfig
 from charrnn.models.build import build_model, parameters_of
 from charrnn.models.core import Draws
+from charrnn.models.minimal import use_form
 from charrnn.models.network import Network
 
 V = 11
@@ -71,6 +72,14 @@ def test_dropout_layers_do_not_share_masks_and_evaluation_has_none() -> None:
     assert not torch.equal(one, other)
     model.eval()
     assert torch.equal(model(ids_BT, state)[0], model(ids_BT, state)[0])
+
+
+def test_the_form_of_the_scan_reaches_every_layer() -> None:
+    model = network(core={"kind": "mingru", "hidden": 6, "layers": 3})
+    assert [layer.form for layer in model.layers] == ["loop"] * 3
+    use_form(model, "tree")
+    use_form(model, None)
+    assert [layer.form for layer in model.layers] == ["tree"] * 3
 
 
 def test_tied_weights_are_one_parameter() -> None:

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import pytest
 import torch
+from celltable import CELLS, GATED, INPUTS, fresh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn.config.schema.model import ElmanCore, GruCore, LstmCore
-from charrnn.models.cells import Elman, GatedLayer, Gru, Lstm
+from charrnn.models.cells import Layer
 from charrnn.models.core import Draws, generator_for, unroll
 
-ROWS, STEPS, INPUTS, HIDDEN = 3, 9, 4, 5
+ROWS, STEPS = 3, 9
+KINDS = [name for name in CELLS if name not in ("elman-relu", "elman-identity")]
 
 
-def layer(kind: str, **keys: object) -> GatedLayer:
-    generator = generator_for(3, kind)
-    config = {"elman": ElmanCore, "gru": GruCore, "lstm": LstmCore}[kind](kind=kind, hidden=HIDDEN, **keys)
-    made = {"elman": Elman, "gru": Gru, "lstm": Lstm}[kind](config, INPUTS, "layer", generator).double()
+def layer(name: str, **keys: object) -> Layer:
+    made = fresh(name, **keys).double()
     with torch.no_grad():
-        for name, parameter in made.named_parameters():
-            if name.startswith("initial_"):
-                parameter.normal_(generator=generator)
+        for key, parameter in made.named_parameters():
+            if key.startswith("initial_"):
+                parameter.normal_(generator=generator_for(3, key))
     return made
 
 
 @pytest.mark.parametrize("initial", ["zeros", "trained"])
-@pytest.mark.parametrize("kind", ["elman", "gru", "lstm"])
+@pytest.mark.parametrize("kind", KINDS)
 @settings(deadline=None, max_examples=25)
 @given(st.lists(st.lists(st.booleans(), min_size=STEPS, max_size=STEPS), min_size=ROWS, max_size=ROWS), st.data())
 def test_each_row_is_its_passages_one_after_another(
@@ -36,7 +35,7 @@ def test_each_row_is_its_passages_one_after_another(
     core = layer(kind, initial_state=initial).eval()
     x_BTD = torch.randn(ROWS, STEPS, INPUTS, dtype=torch.float64, generator=generator_for(1, "x"))
     start = {
-        name: torch.randn(ROWS, HIDDEN, dtype=torch.float64, generator=generator_for(2, name))
+        name: torch.randn(ROWS, core.features, dtype=torch.float64, generator=generator_for(2, name))
         for name in core.state_names
     }
     reset_BT = torch.tensor(resets)
@@ -55,7 +54,7 @@ def test_each_row_is_its_passages_one_after_another(
 
 
 @pytest.mark.parametrize("drop", [0.4, {"kind": "state", "p": 0.4}], ids=["weights", "state"])
-@pytest.mark.parametrize("kind", ["elman", "gru", "lstm"])
+@pytest.mark.parametrize("kind", [name for name in KINDS if name in GATED])
 def test_all_pieces_of_a_chunk_share_one_mask(kind: str, drop: object) -> None:
     core = layer(kind, recurrent_dropout=drop).train()
     x_BTD = torch.randn(ROWS, STEPS, INPUTS, dtype=torch.float64, generator=generator_for(1, "x"))
@@ -64,11 +63,11 @@ def test_all_pieces_of_a_chunk_share_one_mask(kind: str, drop: object) -> None:
     torch.testing.assert_close(pieces, whole, atol=1e-12, rtol=0)
 
 
-@pytest.mark.parametrize("kind", ["elman", "gru", "lstm"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_trained_initial_state_learns_where_rows_begin_anew_and_only_there(kind: str) -> None:
     core = layer(kind, initial_state="trained").train()
     x_BTD = torch.randn(ROWS, STEPS, INPUTS, dtype=torch.float64, generator=generator_for(1, "x"))
-    start = {name: torch.zeros(ROWS, HIDDEN, dtype=torch.float64) for name in core.state_names}
+    start = {name: torch.zeros(ROWS, core.features, dtype=torch.float64) for name in core.state_names}
     for cut, learns in [({}, False), ({4: torch.tensor([False, True, False])}, True)]:
         core.zero_grad(set_to_none=True)
         y_BTH, _ = unroll(core, x_BTD, start, Draws(1, 1, ROWS), cut)

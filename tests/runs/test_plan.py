@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
-from charrnn.config.schema import Train
+from charrnn.config.schema import Config, Train
 from charrnn.errors import DeviceError
-from charrnn.runs.plan import apply_plan, make_plan
+from charrnn.runs import plan
+from charrnn.runs.plan import apply_plan, make_plan, with_scan
 
 
 def test_a_resumed_run_keeps_its_number_of_threads() -> None:
@@ -14,11 +17,44 @@ def test_a_resumed_run_keeps_its_number_of_threads() -> None:
     assert make_plan(Train()).threads == torch.get_num_threads()
 
 
+def scanned(scan: str = "auto", **keys: Any) -> Config:
+    sections = {"model": {"core": {"kind": "mingru", "hidden": 4}}, "train": {"device": "cpu", "scan": scan}}
+    return Config.model_validate({"corpus": {"source": "x"}, "stream": {"chunk": 6}} | sections | keys)
+
+
+def planned(config: Config, former: dict[str, Any] | None = None) -> str | None:
+    return with_scan(make_plan(config.train, former), config, 3, former).scan
+
+
+def test_a_model_without_a_scan_has_no_form_of_one() -> None:
+    assert planned(scanned("tree", model={})) is None
+
+
+def test_the_form_of_a_scan_is_the_config_s_then_the_former_then_what_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(plan, "fastest_form", lambda *sizes: asked.append(sizes) or "tree")
+    former = {"device": "cpu", "scan": "loop"}
+    assert planned(scanned("tree"), former) == "tree"
+    assert planned(scanned(), former) == "loop"
+    assert planned(scanned(train={"device": "cpu", "deterministic": True})) == "loop"
+    assert asked == []
+    assert planned(scanned()) == "tree"
+    assert planned(scanned(stream={"chunk": 6, "reach": 9}), {"device": "cuda:0", "scan": "loop"}) == "tree"
+    assert asked == [(3, 6, 4, torch.device("cpu")), (3, 9, 4, torch.device("cpu"))]
+
+
+def test_a_plan_from_before_there_were_scans_is_no_change() -> None:
+    now = make_plan(Train(device="cpu", threads=2))
+    assert now.differences({name: value for name, value in vars(now).items() if name != "scan"}) == []
+
+
 def test_what_is_no_longer_as_it_was_is_said() -> None:
-    plan = make_plan(Train(device="cpu", threads=2))
-    former = {**vars(plan), "torch": "1.0", "threads": 4}
-    assert plan.differences(former) == ["threads: 4 → 2", f"torch: 1.0 → {torch.__version__}"]
-    assert plan.differences(vars(plan)) == []
+    now = make_plan(Train(device="cpu", threads=2))
+    former = {**vars(now), "torch": "1.0", "threads": 4}
+    assert now.differences(former) == ["threads: 4 → 2", f"torch: 1.0 → {torch.__version__}"]
+    assert now.differences(vars(now)) == []
 
 
 def test_a_device_that_is_not_there() -> None:

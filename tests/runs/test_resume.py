@@ -91,6 +91,44 @@ def test_every_optimizer_goes_on_as_if_nothing_had_been(lab: Lab, optimizer: str
     same_run(lab, "unbroken", "broken")
 
 
+MINGRU = "{kind: mingru, hidden: 8, layers: 2, dropout: 0.2, initial_state: trained}"
+
+
+@pytest.mark.parametrize(
+    ("core", "scan"),
+    [
+        ("{kind: jordan, hidden: 8, outputs: 5, layers: 2, dropout: 0.2, recurrent_dropout: 0.3}", "auto"),
+        ("{kind: ln-lstm, hidden: 8, layers: 2, recurrent_dropout: {kind: state, p: 0.3}}", "auto"),
+        (MINGRU, "loop"),
+        ("{kind: minlstm, hidden: 8, layers: 2, dropout: 0.2}", "tree"),
+    ],
+    ids=["jordan", "ln-lstm", "mingru", "minlstm"],
+)
+def test_every_cell_goes_on_as_if_nothing_had_been(lab: Lab, core: str, scan: str) -> None:
+    settings = (f"model.core={core}", f"train.scan={scan}", "train.epochs=2", "stream.reset_chance=0.2")
+    lab.train("unbroken", "new", None, *settings)
+    for mode in ("new", "resume"):
+        with pytest.raises(Interrupted):
+            lab.train("broken", mode, Stopper(17), *settings)
+    lab.train("broken", "resume", None, *settings)
+    same_run(lab, "unbroken", "broken")
+
+
+@pytest.mark.parametrize("scan", ["loop", "tree"])
+def test_a_resumed_run_keeps_the_form_of_its_scan(lab: Lab, scan: str) -> None:
+    """Whichever form is faster here: one of the two is not, and is kept all the same."""
+    settings = (f"model.core={MINGRU}", "train.epochs=2")
+    lab.train("unbroken", "new", None, *settings, f"train.scan={scan}")
+    with pytest.raises(Interrupted):
+        lab.train("broken", "new", Stopper(40), *settings, f"train.scan={scan}")
+    lab.train("broken", "resume", None, *settings)
+    whole, parts = (Checkpoint.open(checkpoints(lab.path / run / "checkpoints")[-1]) for run in ("unbroken", "broken"))
+    assert parts.document("config")["plan"]["scan"] == scan
+    for name, array in whole.tensors("model").items():
+        np.testing.assert_array_equal(parts.tensors("model")[name], array)
+    assert lab.records("unbroken") == lab.records("broken")
+
+
 def test_a_longer_run_goes_on_from_a_finished_one(lab: Lab) -> None:
     lab.train("whole", "new", None, "train.epochs=4")
     lab.train("parts", "new", None, "train.epochs=2")

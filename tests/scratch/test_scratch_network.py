@@ -25,8 +25,14 @@ CORES: dict[str, dict[str, Any]] = {
     "elman-identity": {"kind": "elman", "nonlinearity": "relu", "init": "identity"},
     "gru": {"kind": "gru"},
     "lstm": {"kind": "lstm"},
+    "jordan": {"kind": "jordan", "outputs": H},
+    "ln-lstm": {"kind": "ln-lstm"},
+    "mingru": {"kind": "mingru"},
+    "minlstm": {"kind": "minlstm"},
     "gru-trained-start": {"kind": "gru", "initial_state": "trained"},
     "lstm-trained-start": {"kind": "lstm", "initial_state": "trained"},
+    "jordan-trained-start": {"kind": "jordan", "outputs": H, "initial_state": "trained"},
+    "mingru-trained-start": {"kind": "mingru", "initial_state": "trained"},
 }
 INPUTS: dict[str, dict[str, Any]] = {
     "embedding": {"size": H},
@@ -133,6 +139,18 @@ def test_the_layers_of_a_deep_stack_are_told_apart() -> None:
     np.testing.assert_allclose(teach(network, ids_BT)[0], expected_BTV.numpy(), atol=1e-10, rtol=0)
 
 
+def test_a_jordan_layer_is_as_wide_as_its_outputs() -> None:
+    core = {"kind": "jordan", "hidden": H, "outputs": 4, "layers": 2}
+    config = NetworkConfig.model_validate({"core": core, "input": {"size": 4}, "head": {"tie": True}})
+    model = build_model(config, V, 1, torch.float64).eval()
+    ids_BT = symbols()
+    with torch.no_grad():
+        expected_BTV, _ = model(torch.from_numpy(ids_BT), model.initial_state(B))
+    logits_BTV, state = teach(StepNetwork(config, model_arrays(model)), ids_BT)
+    np.testing.assert_allclose(logits_BTV, expected_BTV.numpy(), atol=1e-10, rtol=0)
+    assert {name: t.shape for name, t in state.items()} == {"0.o": (B, 4), "1.o": (B, 4)}
+
+
 def test_a_symbol_beyond_the_vocabulary_is_an_error() -> None:
     _, network = pair("gru", "embedding", 1, "bare")
     with pytest.raises(IndexError):
@@ -149,14 +167,33 @@ def test_sigmoid_takes_numbers_of_any_size() -> None:
 def test_one_step_of_each_cell_by_hand() -> None:
     state = {"h": np.array([[0.5]]), "c": np.array([[0.25]])}
     s = cells.sigmoid
-    assert cells.elman_tanh(np.array([[0.1]]), np.array([[0.2]]), state)["h"] == pytest.approx(np.tanh(0.3))
-    assert cells.elman_relu(np.array([[0.1]]), np.array([[-0.2]]), state)["h"] == 0.0
-    assert cells.elman_relu(np.array([[0.1]]), np.array([[0.2]]), state)["h"] == pytest.approx(0.3)
-    after = cells.gru(np.array([[0.1, 0.2, 0.3]]), np.array([[0.4, 0.5, 0.6]]), state)
+
+    def step(cell: cells.Step, x: list[float], h: list[float], **own: np.ndarray) -> cells.State:
+        return cell(np.array([x]), np.array([h]), state, own)[0]
+
+    assert step(cells.elman_tanh, [0.1], [0.2])["h"] == pytest.approx(np.tanh(0.3))
+    assert step(cells.elman_relu, [0.1], [-0.2])["h"] == 0.0
+    assert step(cells.elman_relu, [0.1], [0.2])["h"] == pytest.approx(0.3)
+    after = step(cells.gru, [0.1, 0.2, 0.3], [0.4, 0.5, 0.6])
     new = np.tanh(0.3 + s(np.array(0.5)) * 0.6)
     update = s(np.array(0.7))
     assert after["h"] == pytest.approx((1 - update) * new + update * 0.5)
-    after = cells.lstm(np.array([[0.1, 0.2, 0.3, 0.4]]), np.array([[0.0, 0.1, 0.2, 0.3]]), state)
+    after = step(cells.lstm, [0.1, 0.2, 0.3, 0.4], [0.0, 0.1, 0.2, 0.3])
     cell = s(np.array(0.3)) * 0.25 + s(np.array(0.1)) * np.tanh(0.5)
     assert after["c"] == pytest.approx(cell)
     assert after["h"] == pytest.approx(s(np.array(0.7)) * np.tanh(cell))
+    after = step(cells.min_gru, [0.1, 0.2], [])
+    assert after["h"] == pytest.approx((1 - s(np.array(0.1))) * 0.5 + s(np.array(0.1)) * 0.7)
+    after = step(cells.min_lstm, [0.1, 0.2, -0.3], [])
+    f, i = s(np.array(0.1)), s(np.array(0.2))
+    assert after["h"] == pytest.approx((f * 0.5 + i * s(np.array(-0.3))) / (f + i))
+    assert step(cells.min_lstm, [-1e4, -1e4, 1.0], [])["h"] == pytest.approx((0.5 + 1.5) / 2)
+    output = step(cells.jordan, [0.1], [0.2], weight_ho=np.array([[0.5]]), bias_ho=np.array([0.25]))["o"]
+    assert output == pytest.approx(np.tanh(0.5 * np.tanh(0.3) + 0.25))
+
+
+def test_normal_is_the_layer_norm_of_torch() -> None:
+    x = np.random.default_rng(1).normal(3.0, 2.0, (4, 6))
+    gain, bias = np.arange(6.0), np.arange(6.0, 12.0)
+    expected = torch.nn.functional.layer_norm(torch.from_numpy(x), (6,), torch.from_numpy(gain), torch.from_numpy(bias))
+    np.testing.assert_allclose(cells.normal(x, gain, bias)[0], expected.numpy(), atol=1e-12, rtol=0)

@@ -7,6 +7,7 @@ here with what the failing test prints.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -15,11 +16,26 @@ from charrnn.tasks.language import LanguageTask
 from charrnn.train.state import TrainState
 from charrnn.train.step import update
 
+DROP: dict[str, Any] = {"recurrent_dropout": 0.3}
+CORES: dict[str, dict[str, Any]] = {
+    "elman": DROP,
+    "gru": DROP,
+    "lstm": DROP,
+    "jordan": DROP | {"outputs": 5},
+    "ln-lstm": DROP,
+    "mingru": {},
+    "minlstm": {},
+}
+
 # nats per token at updates 1, 10 and 20
 GOLDEN = {
     "elman": [2.772421846569386, 2.6725789424192863, 2.6673970043083997],
     "gru": [2.647120118793931, 2.579240215906081, 2.5307446199391244],
     "lstm": [2.629316428470406, 2.5826661182452995, 2.5251425416480755],
+    "jordan": [2.7557364602516006, 2.6214118348949134, 2.5943897242438068],
+    "ln-lstm": [2.6086971645232433, 2.5959840512852046, 2.555731073249654],
+    "mingru": [2.8855016411469783, 2.6010833813462004, 2.60200185852814],
+    "minlstm": [2.769775789173127, 2.690600001396102, 2.5788204003935817],
 }
 
 
@@ -30,7 +46,7 @@ def test_losses_are_what_they_were(
     task = make_task(
         model={
             "input": {"size": 6, "batchnorm": True, "dropout": 0.1},
-            "core": {"kind": core, "hidden": 8, "layers": 2, "dropout": 0.2, "recurrent_dropout": 0.3},
+            "core": {"kind": core, "hidden": 8, "layers": 2, "dropout": 0.2, **CORES[core]},
             "head": {"hidden": [7], "dropout": 0.2},
         },
         train={"precision": "fp64", "optimizer": {"lr": 1e-2}},

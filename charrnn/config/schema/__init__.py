@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import model_validator
+
 from charrnn.config.schema.base import Section
 from charrnn.config.schema.corpus import Corpus
+from charrnn.config.schema.engine import check_engine
 from charrnn.config.schema.model import Network
 from charrnn.config.schema.stream import Lanes
 from charrnn.config.schema.train import Train
@@ -39,6 +42,7 @@ IDENTITY = (
     "model",
     "train.seed",
     "train.start_from",
+    "train.engine",
     "train.optimizer.kind",
     "train.average",
     "train.precision",
@@ -49,6 +53,7 @@ IDENTITY = (
 MANNER = (
     "train.device",
     "train.threads",
+    "train.scan",
     "train.deterministic",
     "train.log_every",
     "train.tensorboard",
@@ -79,6 +84,11 @@ class Config(Section):
 
     tune: Tune | None = None
     """For `charrnn tune` only; a single run does not look at it."""
+
+    @model_validator(mode="after")
+    def _the_engine_can(self) -> Config:
+        check_engine(self.model, self.train)
+        return self
 
 
 def is_identity(key: str) -> bool:

@@ -11,6 +11,9 @@ from charrnn.config.schema.base import AsTuple, Count, Fraction, Section, defaul
 BATCHNORM_EPS = 1e-5
 """Added to the variance; the same for training and for the sampler that folds BatchNorm away."""
 
+LAYERNORM_EPS = 1e-5
+"""Added to the variance; the same for training and for the sampler."""
+
 
 class EmbeddingInput(Section):
     """Each symbol is looked up in a table of vectors."""
@@ -60,7 +63,9 @@ class StateDrop(Section):
 RecurrentDropout = Annotated[WeightDrop | StateDrop, Field(discriminator="kind"), default_kind("weight")]
 
 
-class _Core(Section):
+class LayersCore(Section):
+    """What every recurrent stack has."""
+
     hidden: Count = 256
     """Hidden units per layer."""
 
@@ -70,13 +75,22 @@ class _Core(Section):
     dropout: Fraction = 0.0
     """Dropout between layers."""
 
-    recurrent_dropout: Fraction | RecurrentDropout = 0.0
-    """Dropout inside the recurrence: a number means weight-drop; `{kind: state, p: 0.2}` the variational
-    form."""
-
     initial_state: Literal["zeros", "trained"] = "zeros"
     """What a state begins with; `trained` learns it, from zeros, wherever states begin anew in training: with lanes
     that begin anew only once per epoch it learns little (see `stream.reset_chance` and `corpus.documents`)."""
+
+    @property
+    def features(self) -> int:
+        """How many numbers a layer puts out at each step."""
+        return self.hidden
+
+
+class GatedCore(LayersCore):
+    """A stack whose layers put what they keep through a matrix at every step."""
+
+    recurrent_dropout: Fraction | RecurrentDropout = 0.0
+    """Dropout inside the recurrence: a number means weight-drop; `{kind: state, p: 0.2}` the variational
+    form."""
 
     @property
     def recurrent(self) -> WeightDrop | StateDrop:
@@ -85,7 +99,7 @@ class _Core(Section):
         return WeightDrop(p=value) if isinstance(value, float | int) else value
 
 
-class LstmCore(_Core):
+class LstmCore(GatedCore):
     """Long short-term memory (Hochreiter and Schmidhuber 1997, with forget gates)."""
 
     kind: Literal["lstm"] = "lstm"
@@ -94,13 +108,13 @@ class LstmCore(_Core):
     """Where the bias of the forget gate starts (Jozefowicz, Zaremba, Sutskever 2015)."""
 
 
-class GruCore(_Core):
+class GruCore(GatedCore):
     """Gated recurrent unit (Cho et al. 2014, in cuDNN's arrangement)."""
 
     kind: Literal["gru"]
 
 
-class ElmanCore(_Core):
+class ElmanCore(GatedCore):
     """The plain recurrent network (Elman 1990)."""
 
     kind: Literal["elman"]
@@ -112,7 +126,53 @@ class ElmanCore(_Core):
     """Where the hidden matrix starts; `identity` with `relu` is the IRNN (Le, Jaitly, Hinton 2015)."""
 
 
-Core = Annotated[LstmCore | GruCore | ElmanCore, Field(discriminator="kind"), default_kind("lstm")]
+class JordanCore(GatedCore):
+    """The plain recurrent network whose output is fed back, not its hidden state (Jordan 1986); it runs step by
+    step."""
+
+    kind: Literal["jordan"]
+
+    outputs: Count = 64
+    """Output units per layer, all that a layer remembers: they are fed back and are what the next layer, or the
+    head, reads."""
+
+    @property
+    def features(self) -> int:
+        """How many numbers a layer puts out at each step."""
+        return self.outputs
+
+
+class LayerNormLstmCore(GatedCore):
+    """LSTM with normalised sums (Ba, Kiros, Hinton 2016); it runs step by step."""
+
+    kind: Literal["ln-lstm"]
+
+    forget_bias: float = 1.0
+    """Where the bias of the forget gate starts."""
+
+
+class ScannedCore(LayersCore):
+    """A stack whose layers are linear in their state, so that all steps are computed by a scan. They have no hidden
+    matrix, so there is nothing for dropout inside the recurrence to drop."""
+
+
+class MinGruCore(ScannedCore):
+    """minGRU (Feng et al. 2024): a gated recurrent unit whose gate sees the input only."""
+
+    kind: Literal["mingru"]
+
+
+class MinLstmCore(ScannedCore):
+    """minLSTM (Feng et al. 2024): forget and input gate see the input only, and add up to 1."""
+
+    kind: Literal["minlstm"]
+
+
+Core = Annotated[
+    LstmCore | GruCore | ElmanCore | JordanCore | LayerNormLstmCore | MinGruCore | MinLstmCore,
+    Field(discriminator="kind"),
+    default_kind("lstm"),
+]
 Input = Annotated[EmbeddingInput | OneHotInput, Field(discriminator="kind"), default_kind("embedding")]
 
 
@@ -142,7 +202,7 @@ class Network(Section):
         if self.head.tie:
             if not isinstance(self.input, EmbeddingInput):
                 raise ValueError("head.tie needs an embedding as input")
-            last = self.head.hidden[-1] if self.head.hidden else self.core.hidden
+            last = self.head.hidden[-1] if self.head.hidden else self.core.features
             if last != self.input.size:
                 raise ValueError(
                     f"head.tie needs equal sizes: the embedding has {self.input.size}, "

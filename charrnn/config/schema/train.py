@@ -153,6 +153,11 @@ class Train(Section):
     early_stop: EarlyStop | None = EarlyStop()
     """`null` trains to the end whatever validation says."""
 
+    engine: Literal["torch", "scratch"] = "torch"
+    """What computes the network and its derivatives: PyTorch, or `charrnn/scratch`, where all is written by hand in
+    NumPy; the same figures but for rounding. `scratch` runs on the CPU, its products on one thread, and knows neither
+    BatchNorm nor dropout inside the recurrence. See docs/scratch.md."""
+
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """`auto` takes a CUDA device when there is one; else `cpu`, `cuda`, `cuda:1`."""
 
@@ -160,10 +165,16 @@ class Train(Section):
     """`auto` is fp32."""
 
     deterministic: bool = False
-    """Refuse operations that may differ from run to run. On a CPU every run is repeatable anyway."""
+    """Refuse operations that may differ from run to run. On a CPU every run is repeatable anyway, but for what `scan:
+    auto` measures."""
 
     threads: Count | None = None
     """CPU threads; `null` takes what the machine offers. A resumed run keeps the number it began with."""
+
+    scan: Literal["auto", "loop", "tree"] = "auto"
+    """How `mingru` and `minlstm` run over a chunk: step by step, or as a tree of steps; they differ by rounding. `auto`
+    takes the tree on CUDA and measures both on a CPU when a run begins; with `deterministic` it takes the loop there. A
+    resumed run keeps the form that it began with."""
 
     log_every: Count = 50
     """Steps between records of the training loss."""
