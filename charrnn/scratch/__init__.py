@@ -1,1 +1,1 @@
-"""Floor 2: the recurrent cells in plain NumPy, forward and backward by hand; the sampler runs on them, without torch."""
+"""Floor 2: the recurrent cells in plain NumPy, forward and backward by hand; sampling runs on them, without torch."""
