@@ -17,7 +17,7 @@ CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").rglob("*.yaml
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Long enough for the split of the course, with the letters that the configs' samples begin with."""
-    words = "ethics is a basic foundation of all that The ROMEO: what is done is done,\n"
+    words = "ethics is a basic foundation of all that The ROMEO: what is done is done,\n\n"
     path = tmp_path_factory.mktemp("text") / "text.txt"
     path.write_text((words * 8000)[:500_000], encoding="utf-8")
     return path
