@@ -16,6 +16,7 @@ from charrnn.config.schema import model as schema
 from charrnn.models.cells import Elman, GatedLayer, Gru, Lstm
 from charrnn.models.core import Draws, Dropout, State, unroll
 from charrnn.models.norm import SequenceBatchNorm
+from charrnn.models.window import WindowLayer
 
 
 class Network(nn.Module):
@@ -166,3 +167,5 @@ def _layer(config: schema.Core, inputs: int, name: str, generator: torch.Generat
             return Gru(config, inputs, name, generator)
         case schema.LstmCore():
             return Lstm(config, inputs, name, generator)
+        case schema.WindowCore():
+            return WindowLayer(config, inputs, name, generator)

@@ -12,6 +12,7 @@ from torch import nn
 
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded, flatten
+from charrnn.config.schema import Config, Windows
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import ConfigError, DataError, DivergedError, UsageError
 from charrnn.logs.console import Console
@@ -28,6 +29,7 @@ from charrnn.train.interrupt import Interrupt
 from charrnn.train.state import load_model
 
 POSITIONS = "mean nats at position k after a cold start"
+POSITIONS_OF_LANES = 64
 
 _OF_THE_MODEL = ("task", "corpus.", "model.", "train.precision")
 
@@ -38,12 +40,13 @@ class Wanted:
 
     Attributes:
         split: `train`, `valid` or `test`.
-        positions: the tokens of a window, for the loss at each position after a cold start.
+        positions: the tokens of a window, for the loss at each position after a cold start; None for 64, or for the
+            very windows of a windows stream.
         dynamic: whether to evaluate dynamically too, as `evaluate.dynamic` says.
     """
 
     split: str
-    positions: int
+    positions: int | None
     dynamic: bool
 
 
@@ -52,8 +55,8 @@ def evaluate_run(
 ) -> dict[str, Any]:
     """Measure the model of a checkpoint on a split of the text that it was trained with.
 
-    Read by the lanes and the chunk of the config, the validation split gives to the last bit what training recorded,
-    on the same machine.
+    Read by the lanes and the chunk of the config, or by its windows, the validation split gives to the last bit what
+    training recorded, on the same machine.
 
     Args:
         checkpoint: the model.
@@ -64,19 +67,21 @@ def evaluate_run(
         interrupt: the signals so far.
 
     Returns:
-        Split, tokens and lanes with nats, bits per character and byte, and perplexity; `positions`; and `dynamic` with
-        the static figure at the same lanes and the gain, or None.
+        Split, tokens and lanes (or windows) with nats, bits per character and byte, and perplexity; `positions`; and
+        `dynamic` with the static figure at the same lanes and the gain, or None.
 
     Raises:
         ConfigError: the config is of another model.
         DataError: the text is another one, or the split is empty.
-        UsageError: the windows are longer than the split; or there is no such device.
+        UsageError: the positions are more than the split has tokens; or a windows stream is to be evaluated
+            dynamically; or there is no such device.
         CheckpointError: the checkpoint is damaged.
         DivergedError: a loss is not finite.
         Interrupted: a signal asked to stop.
     """
     config = loaded.config
     _check_model(checkpoint, loaded)
+    _check_dynamic(config, wanted)
     corpus = _corpus(checkpoint, loaded, corpora, console, interrupt)
     _check_split(corpus, wanted)
     former = checkpoint.document("config")["plan"]
@@ -90,14 +95,15 @@ def evaluate_run(
         model = task.model().to(device)
         load_model(model, checkpoint)
         measure = _Measure(task, model, wanted.split, device, Watch(console.progress, interrupt.check))
+        static = measure.as_validated()
         figures = {
             "checkpoint": str(checkpoint.folder),
             "step": checkpoint.step,
             "split": wanted.split,
             "training_text": wanted.split == "train",
             "tokens": len(corpus.split(wanted.split).tokens),
-            **measure.static(config.evaluate.lanes),
-            "positions": measure.positions(wanted.positions),
+            **measure.figures(static),
+            "positions": measure.positions(wanted.positions, static),
         }
         dynamic = measure.dynamic() if wanted.dynamic else None
     if dynamic is not None and dynamic["gain"]["nats"] < 0.0:
@@ -113,12 +119,16 @@ class _Measure:
     device: torch.device
     watch: Watch
 
-    def static(self, lanes: int) -> dict[str, Any]:
-        cut = (lanes, self.task.config.evaluate.chunk)
-        return self._figures(evaluate(self.task, self.model, self.split, self.device, self.watch.check, cut))
+    def as_validated(self) -> Evaluation:
+        """Read as training reads for validation, whatever the split."""
+        return self._read(None if isinstance(self.task.config.stream, Windows) else self.task.config.evaluate.lanes)
 
-    def positions(self, window: int) -> dict[str, Any]:
+    def positions(self, window: int | None, static: Evaluation) -> dict[str, Any]:
+        if window is None and static.positions:
+            read = {"window": len(static.positions), **static.reading}
+            return {"figure": POSITIONS, **read, "nats": static.positions}
         tokens = len(self.task.corpus.split(self.split).tokens)
+        window = window or min(_usual_positions(self.task.config), tokens)
         # No more lanes than leave every lane a whole window.
         cut = (min(self.task.config.evaluate.lanes, tokens // window), window)
         nats = position_losses(self.task, self.model, self.split, self.device, self.watch.check, cut)
@@ -126,19 +136,41 @@ class _Measure:
 
     def dynamic(self) -> dict[str, Any]:
         settings = self.task.config.evaluate.dynamic
-        static = self.static(settings.lanes)
+        static = self.figures(self._read(settings.lanes))
         result = evaluate_dynamically(self.task, self.model, self.split, self.device, settings, self.watch)
-        adapted = self._figures(result)
+        adapted = self.figures(result)
         gain = {name: static[name] - adapted[name] for name in ("nats", "bits_per_char", "bits_per_byte")}
         return {"settings": settings.model_dump(mode="json"), **adapted, "static": static, "gain": gain}
 
-    def _figures(self, result: Evaluation | None) -> dict[str, Any]:
+    def figures(self, result: Evaluation | None) -> dict[str, Any]:
+        """What a reading has come to, in the units that users compare, and how it was read."""
         assert result is not None, "an empty split is refused before"
         if not math.isfinite(result.nats):
             raise DivergedError(
                 f"the loss of the {self.split} split is {result.nats}", hint="evaluate an earlier checkpoint of the run"
             )
-        return {"lanes": result.lanes} | self.task.metrics(result.nats, self.split)
+        return {**result.reading, **self.task.metrics(result.nats, self.split)}
+
+    def _read(self, lanes: int | None) -> Evaluation:
+        """By so many lanes; None: by the windows of the config."""
+        cut = None if lanes is None else (lanes, self.task.config.evaluate.chunk)
+        result = evaluate(self.task, self.model, self.split, self.device, self.watch.check, cut)
+        assert result is not None, "an empty split is refused before"
+        return result
+
+
+def _usual_positions(config: Config) -> int:
+    return config.stream.length if isinstance(config.stream, Windows) else POSITIONS_OF_LANES
+
+
+def _check_dynamic(config: Config, wanted: Wanted) -> None:
+    if wanted.dynamic and isinstance(config.stream, Windows):
+        raise UsageError(
+            "a model of windows is not evaluated dynamically",
+            why="dynamic evaluation reads an unbroken passage with a state that is carried on, and this model begins "
+            "anew at every window",
+            hint="to see what it makes of a carried state all the same: --set 'stream={kind: lanes}'",
+        )
 
 
 def _check_model(checkpoint: Checkpoint, loaded: Loaded) -> None:
@@ -177,7 +209,7 @@ def _check_split(corpus: TokenCorpus, wanted: Wanted) -> None:
             where=corpus.folder,
             hint="name another one with --split, or train with a share for it in corpus.split",
         )
-    if wanted.positions > tokens:
+    if wanted.positions is not None and wanted.positions > tokens:
         raise UsageError(
             f"--positions {wanted.positions} is longer than the {wanted.split} split",
             why=f"it has {tokens} tokens",

@@ -14,6 +14,7 @@ from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded
 from charrnn.config.render import render
 from charrnn.config.schema import Config
+from charrnn.contracts import Stream
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.files.atomic import write_text
 from charrnn.logs import tensorboard
@@ -28,9 +29,7 @@ from charrnn.runs.plan import Plan, apply_plan, make_plan
 from charrnn.runs.resume import check_corpus
 from charrnn.runs.saver import RunSaver
 from charrnn.runs.transfer import Origin, origin_of, provenance, refuse_itself
-from charrnn.runs.use import continuation, in_form
-from charrnn.scratch.network import StepNetwork
-from charrnn.stream.gather import LaneStream
+from charrnn.runs.use import continuation, in_form, stepper
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.average import WeightAverage
 from charrnn.train.interrupt import Interrupt
@@ -124,7 +123,7 @@ def _train(
     Training(task, state, stream, config.train, config.evaluate, device, saver, log, sampler, interrupt, verdict).run()
 
 
-def training_stream(task: LanguageTask) -> LaneStream:
+def training_stream(task: LanguageTask) -> Stream:
     """The batches of the training split."""
     stream = task.stream("train")
     assert stream is not None, "an empty training split is refused when the corpus is prepared"
@@ -172,7 +171,7 @@ def sampler_for(config: Config, corpus: TokenCorpus, interrupt: Interrupt) -> Ca
         vocabulary.encode(options.seed)
 
     def text(state: TrainState) -> str:
-        network = StepNetwork(config.model, model_arrays(state.shown))
+        network = stepper(config, model_arrays(state.shown))
         pieces = continuation(network, vocabulary, options, 0, "error", interrupt.check)
         return (options.seed or "") + "".join(pieces)
 

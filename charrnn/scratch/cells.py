@@ -30,6 +30,16 @@ def elman_relu(x_BG: np.ndarray, h_BG: np.ndarray, state: State) -> State:
     return {"h": np.maximum(x_BG + h_BG, 0.0)}
 
 
+def window_tanh(x_BG: np.ndarray, h_BG: np.ndarray, state: State) -> State:
+    """h' = max(x, 0) + tanh(h)."""
+    return {"h": np.maximum(x_BG, 0.0) + np.tanh(h_BG)}
+
+
+def window_relu(x_BG: np.ndarray, h_BG: np.ndarray, state: State) -> State:
+    """h' = max(x, 0) + max(h, 0)."""
+    return {"h": np.maximum(x_BG, 0.0) + np.maximum(h_BG, 0.0)}
+
+
 def gru(x_BG: np.ndarray, h_BG: np.ndarray, state: State) -> State:
     """Gates reset, update, new; the reset gate acts after the matrix product."""
     x_reset, x_update, x_new = np.split(x_BG, 3, axis=1)

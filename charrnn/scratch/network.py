@@ -108,6 +108,8 @@ def _step_of(config: schema.Core) -> cells.Step:
             return cells.gru
         case schema.LstmCore():
             return cells.lstm
+        case schema.WindowCore():
+            return cells.window_relu if config.nonlinearity == "relu" else cells.window_tanh
 
 
 def _linear(arrays: Arrays, prefix: str) -> tuple[np.ndarray, np.ndarray]:

@@ -81,7 +81,7 @@ def evaluate_dynamically(
                 why=f"evaluate.dynamic.lr is {settings.lr}, evaluate.dynamic.decay {settings.decay}",
                 hint=f"lower the rate: --set evaluate.dynamic.lr={settings.lr / 10:g}",
             )
-    return Evaluation(nats.item() / count.item(), int(count.item()), stream.rows)
+    return Evaluation(nats.item() / count.item(), int(count.item()), stream.reading)
 
 
 def dynamic_losses(

@@ -1,18 +1,18 @@
-"""Evaluation of a whole split: its own lanes, its own state; training's is untouched.
+"""Evaluation of a whole split: its own lanes or windows, its own state; training's is untouched.
 
 Shapes: B rows (lanes), T steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from charrnn.contracts import Task
+from charrnn.contracts import Loss, Task
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,16 @@ class Evaluation:
     """The loss of a split.
 
     Attributes:
-        nats: mean per token.
-        count: tokens, each a target exactly once.
-        lanes: how many lanes they were read by.
+        nats: mean per target.
+        count: the targets, all of the stream's, each as often as the stream has it.
+        reading: how many lanes, or windows, they were read by.
+        positions: mean nats at each position after a cold start, from the first; empty where the stream has no such.
     """
 
     nats: float
     count: int
-    lanes: int
+    reading: Mapping[str, int]
+    positions: list[float] = field(default_factory=list)
 
 
 def evaluate(
@@ -55,13 +57,17 @@ def evaluate(
         state = task.initial_state(model, stream.rows)
         nats = torch.zeros((), dtype=torch.float64, device=device)
         count = torch.zeros((), dtype=torch.int64, device=device)
+        columns = _Columns()
         for step in range(stream.steps_per_epoch):
             check()
-            loss = task.loss(model, stream.batch(step, device), state)
+            batch = stream.batch(step, device)
+            loss = task.loss(model, batch, state)
             state = loss.state
             nats += loss.sum.double()
             count += loss.count
-    return Evaluation(nats.item() / count.item(), int(count.item()), stream.rows)
+            if stream.positions:
+                columns.add(loss, batch.counts_BT)
+    return Evaluation(nats.item() / count.item(), int(count.item()), stream.reading, columns.means())
 
 
 def position_losses(
@@ -92,17 +98,34 @@ def position_losses(
     stream = task.stream(split, cut)
     if stream is None:
         return None
-    nats_T = torch.zeros(cut[1], dtype=torch.float64, device=device)
-    count_T = torch.zeros(cut[1], dtype=torch.int64, device=device)
+    columns = _Columns()
     with _only_reading(model):
         cold = task.initial_state(model, stream.rows)
         for step in range(stream.steps_per_epoch):
             check()
             batch = stream.batch(step, device)
-            nats_T += task.loss(model, batch, cold).each.double().sum(0)
-            count_T += batch.mask_BT.sum(0)
-    reached_T = count_T > 0
-    return (nats_T[reached_T] / count_T[reached_T]).tolist()
+            columns.add(task.loss(model, batch, cold), batch.counts_BT)
+    return columns.means()
+
+
+class _Columns:
+    """Sums over the rows of all batches, column by column."""
+
+    def __init__(self) -> None:
+        self.nats_T: Tensor | None = None
+        self.count_T: Tensor | None = None
+
+    def add(self, loss: Loss, counts_BT: Tensor) -> None:
+        nats_T, count_T = loss.each.double().sum(0), counts_BT.sum(0)
+        self.nats_T = nats_T if self.nats_T is None else self.nats_T + nats_T
+        self.count_T = count_T if self.count_T is None else self.count_T + count_T
+
+    def means(self) -> list[float]:
+        """Mean nats of each column that any row has reached."""
+        if self.nats_T is None or self.count_T is None:
+            return []
+        reached_T = self.count_T > 0
+        return (self.nats_T[reached_T] / self.count_T[reached_T]).tolist()
 
 
 @contextmanager

@@ -182,7 +182,8 @@ class Training:
             text = None if self.sampler is None else self.sampler(state)
             figures = self.task.metrics(result.nats, "valid")
             state.history.append({"step": state.step} | figures)
-            extra = {"lanes": result.lanes, "best": state.best is state.history[-1], "train_nats": state.epoch.mean}
+            extra: dict[str, Any] = {**result.reading, "best": state.best is state.history[-1]}
+            extra |= {"train_nats": state.epoch.mean} | ({"positions": result.positions} if result.positions else {})
             self.logger.log(self._record("valid") | figures | extra)
             if text is not None:
                 self.logger.sample(state.step, text)

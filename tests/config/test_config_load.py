@@ -102,7 +102,7 @@ def test_a_missing_key_is_named_and_explained(problems):
         ),
         (
             "stream: {kind: lane}",
-            "10: stream.kind: there is no kind `lane`; known kinds: `lanes` — did you mean `lanes`?",
+            "10: stream.kind: there is no kind `lane`; known kinds: `lanes`, `windows` — did you mean `lanes`?",
         ),
         ("sample: {seed: 3}", "10: sample.seed: should be text, not 3"),
         ("sample: {top_p: 2}", "10: sample.top_p: should be 1 or less, not 2"),
@@ -112,11 +112,11 @@ def test_a_missing_key_is_named_and_explained(problems):
         ("model: {core: lstm}", "9: model.core: should be a group of keys, not the text 'lstm'"),
         (
             "model: {core: {kind: rnn}}",
-            "16: model.core.kind: there is no kind `rnn`; known kinds: `lstm`, `gru`, `elman`",
+            "16: model.core.kind: there is no kind `rnn`; known kinds: `lstm`, `gru`, `elman`, `window`",
         ),
         (
             "model: {core: {kind: null}}",
-            "16: model.core.kind: there is no kind nothing (null); known kinds: `lstm`, `gru`, `elman`",
+            "16: model.core.kind: there is no kind nothing (null); known kinds: `lstm`, `gru`, `elman`, `window`",
         ),
         (
             "model: {core: {recurrent_dropout: x}}",

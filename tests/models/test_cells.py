@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from charrnn.config.schema.model import ElmanCore, GruCore, LstmCore, StateDrop, WeightDrop
+from charrnn.config.schema.model import ElmanCore, GruCore, LstmCore, StateDrop, WeightDrop, WindowCore
 from charrnn.models.cells import Elman, GatedLayer, Gru, Lstm
 from charrnn.models.core import Draws, State, generator_for
+from charrnn.models.window import WindowLayer
 
 CELLS: dict[str, tuple[type[GatedLayer], Any]] = {
     "elman-tanh": (Elman, ElmanCore(kind="elman", hidden=7)),
@@ -18,6 +19,8 @@ CELLS: dict[str, tuple[type[GatedLayer], Any]] = {
     "elman-identity": (Elman, ElmanCore(kind="elman", hidden=7, nonlinearity="relu", init="identity")),
     "gru": (Gru, GruCore(kind="gru", hidden=7)),
     "lstm": (Lstm, LstmCore(hidden=7)),
+    "window-tanh": (WindowLayer, WindowCore(kind="window", hidden=7)),
+    "window-relu": (WindowLayer, WindowCore(kind="window", hidden=7, nonlinearity="relu", init="identity")),
 }
 D = 5
 
@@ -140,7 +143,7 @@ def test_initial_weights_are_what_the_docstrings_say(name: str) -> None:
     layer = cell(config, D, "layer", generator_for(3, "weights"))
     for gate in layer.weight_hh.chunk(layer.gates):
         torch.testing.assert_close(gate @ gate.T, torch.eye(7), atol=1e-5, rtol=0)
-    if name == "elman-identity":
+    if name in ("elman-identity", "window-relu"):
         assert torch.equal(layer.weight_hh, torch.eye(7))
     forget = layer.bias_ih.chunk(layer.gates)[1] if name == "lstm" else torch.tensor(1.0)
     assert (forget == 1.0).all()

@@ -110,7 +110,7 @@ def test_a_validation_that_is_not_a_number_ends_the_run_and_is_never_saved(
 
     def second_is_nan(*arguments: object) -> Evaluation | None:
         calls.append(1)
-        return Evaluation(float("nan"), 1, 1) if len(calls) == 2 else evaluate(*arguments)  # type: ignore[arg-type]
+        return Evaluation(float("nan"), 1, {"lanes": 1}) if len(calls) == 2 else evaluate(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(loop, "evaluate", second_is_nan)
     with pytest.raises(DivergedError) as error:

@@ -25,6 +25,8 @@ CORES: dict[str, dict[str, Any]] = {
     "elman-identity": {"kind": "elman", "nonlinearity": "relu", "init": "identity"},
     "gru": {"kind": "gru"},
     "lstm": {"kind": "lstm"},
+    "window-tanh": {"kind": "window"},
+    "window-relu": {"kind": "window", "nonlinearity": "relu", "init": "identity"},
     "gru-trained-start": {"kind": "gru", "initial_state": "trained"},
     "lstm-trained-start": {"kind": "lstm", "initial_state": "trained"},
 }
@@ -152,6 +154,10 @@ def test_one_step_of_each_cell_by_hand() -> None:
     assert cells.elman_tanh(np.array([[0.1]]), np.array([[0.2]]), state)["h"] == pytest.approx(np.tanh(0.3))
     assert cells.elman_relu(np.array([[0.1]]), np.array([[-0.2]]), state)["h"] == 0.0
     assert cells.elman_relu(np.array([[0.1]]), np.array([[0.2]]), state)["h"] == pytest.approx(0.3)
+    assert cells.window_tanh(np.array([[0.1]]), np.array([[0.2]]), state)["h"] == pytest.approx(0.1 + np.tanh(0.2))
+    assert cells.window_tanh(np.array([[-0.1]]), np.array([[0.2]]), state)["h"] == pytest.approx(np.tanh(0.2))
+    assert cells.window_relu(np.array([[0.1]]), np.array([[-0.2]]), state)["h"] == pytest.approx(0.1)
+    assert cells.window_relu(np.array([[-0.1]]), np.array([[0.2]]), state)["h"] == pytest.approx(0.2)
     after = cells.gru(np.array([[0.1, 0.2, 0.3]]), np.array([[0.4, 0.5, 0.6]]), state)
     new = np.tanh(0.3 + s(np.array(0.5)) * 0.6)
     update = s(np.array(0.7))

@@ -112,7 +112,20 @@ class ElmanCore(_Core):
     """Where the hidden matrix starts; `identity` with `relu` is the IRNN (Le, Jaitly, Hinton 2015)."""
 
 
-Core = Annotated[LstmCore | GruCore | ElmanCore, Field(discriminator="kind"), default_kind("lstm")]
+class WindowCore(_Core):
+    """The window model of the course of 2016: input and hidden state each have a matrix and a function of their own,
+    and what comes of the two is added. Meant for a `windows` stream of as many symbols as the model should see."""
+
+    kind: Literal["window"]
+
+    nonlinearity: Literal["tanh", "relu"] = "tanh"
+    """The function of what comes from the hidden state; that of the input is ReLU."""
+
+    init: Literal["orthogonal", "identity"] = "orthogonal"
+    """Where the hidden matrix starts."""
+
+
+Core = Annotated[LstmCore | GruCore | ElmanCore | WindowCore, Field(discriminator="kind"), default_kind("lstm")]
 Input = Annotated[EmbeddingInput | OneHotInput, Field(discriminator="kind"), default_kind("embedding")]
 
 
