@@ -161,11 +161,12 @@ def test_the_window_model_learns_what_three_symbols_tell_and_two_do_not(lab: Lab
         drawn = len(symbols) % 10 == 0
         symbols.append(int(random.integers(0, 4)) if drawn else (symbols[-3] + 2 * symbols[-1] * symbols[-2]) % 4)
     (lab.path / "text.txt").write_text("".join("abcd"[s] for s in symbols), encoding="utf-8")
-    settings = ("model={core: {kind: window, hidden: 24}}", "train={max_steps: 250, optimizer: {kind: adam, lr: 1e-2}}")
+    model = "model={input: {dropout: 0.0}, core: {kind: window, hidden: 24}, head: {dropout: 0.0}}"
+    settings = (model, "train={max_steps: 250, optimizer: {kind: adam, lr: 1e-2}}")
 
     def reached(length: int) -> float:
         stream = f"stream={{kind: windows, length: {length}, stride: 1, batch: 32, targets: last}}"
-        return lab.train(f"run{length}", "new", None, stream, *settings, "sample.length=1")["best"]["nats"]
+        return lab.train(f"run{length}", "new", None, stream, *settings, "evaluate.every=250")["best"]["nats"]
 
     assert reached(2) > 1.3
-    assert reached(3) < 0.5
+    assert reached(3) < 0.9
