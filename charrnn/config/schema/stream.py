@@ -86,7 +86,8 @@ class Windows(Section):
 
     targets: Literal["each", "last"] = "each"
     """`each` predicts a symbol after every symbol of a window; the last window of the text may be shorter. `last`
-    predicts only the one that follows a whole window (many-to-one)."""
+    predicts only the one that follows a whole window (many-to-one): begin its samples with a `sample.seed` of at least
+    `length` symbols, as it has learned nothing about fewer."""
 
     shuffle: bool = True
     """Read the windows of training in another order in every epoch; `false` reads them as they lie in the text."""
