@@ -88,7 +88,7 @@ class Stream(Protocol):
 
     @property
     def positions(self) -> bool:
-        """Whether a column is a position after a cold start, whose loss is told on its own."""
+        """Whether rows begin cold, so that the loss of each position after that is told on its own."""
 
     def batch(self, step: int, device: torch.device) -> Batch:
         """The batch of one step, counted from the beginning of training."""

@@ -105,7 +105,7 @@ class WindowStream:
 
     @property
     def positions(self) -> bool:
-        """Whether every column is told on its own: not where only the last one counts."""
+        """Whether every position is told on its own: not where only the last one counts."""
         return not self.plan.last
 
     def batch(self, step: int, device: torch.device) -> Batch:

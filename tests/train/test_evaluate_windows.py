@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +56,27 @@ def test_every_window_counts_once_and_the_figure_does_not_depend_on_the_batch(
     assert result.count == sum(map(len, each))
     assert result.nats == pytest.approx(sum(map(sum, each)) / result.count, rel=1e-12)
     columns = [[row[k] for row in each if k < len(row)] for k in range(7)]
+    assert result.positions == pytest.approx([sum(column) / len(column) for column in columns], rel=1e-12)
+
+
+def test_a_document_within_a_window_is_a_cold_start_too(make_task: MakeTask, tmp_path: Path) -> None:
+    """The position is counted from there, as it is where lanes are cut into windows."""
+    source = str(tmp_path / "text.txt")
+    task = make_task(
+        corpus={"source": source, "split": [0.7, 0.2, 0.1], "documents": {"text": "e"}}, stream=windows(length=5)
+    )
+    model, part = task.model().eval(), task.corpus.split("valid")
+    assert len(part.documents) > 10
+    columns: list[list[float]] = [[] for _ in range(5)]
+    for i, token in enumerate(part.tokens.tolist()):
+        begins = i in part.documents.tolist()
+        if begins or i % 5 == 0:
+            state, k, before = model.initial_state(1), 0, 0 if begins else int(part.tokens[i - 1])
+        logits, state = model(torch.tensor([[before]]), state)
+        columns[k].append(F.cross_entropy(logits[0], torch.tensor([token])).item())
+        k, before = k + 1, token
+    result = evaluate(task, model, "valid", CPU, nothing)
+    assert result is not None
     assert result.positions == pytest.approx([sum(column) / len(column) for column in columns], rel=1e-12)
 
 
