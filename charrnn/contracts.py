@@ -23,7 +23,7 @@ class Batch:
         x_BT: input symbols.
         y_BT: target symbols; where `mask_BT` is False they mean nothing.
         mask_BT: True where a row holds a symbol.
-        counts_BT: True where a target counts; symbols that are read again for the gradient's sake do not.
+        counts_BT: True where a target counts; symbols that are only there to be read do not.
         resets: for each column in front of which some row's state begins anew: which rows, as a mask over B.
         keep: the state after so many columns is what the next batch begins with.
         rate: what the learning rate of this step is multiplied by.
@@ -81,6 +81,14 @@ class Stream(Protocol):
     @property
     def steps_per_epoch(self) -> int:
         """Batches in one pass over the split."""
+
+    @property
+    def reading(self) -> Mapping[str, int]:
+        """How the split is read, as it stands beside every figure: how many lanes, or how many windows."""
+
+    @property
+    def positions(self) -> bool:
+        """Whether rows begin cold, so that the loss of each position after that is told on its own."""
 
     def batch(self, step: int, device: torch.device) -> Batch:
         """The batch of one step, counted from the beginning of training."""

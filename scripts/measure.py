@@ -40,7 +40,8 @@ def trained(config: str, *settings: str) -> dict[str, Any]:
             "valid_nats": best["nats"],
             "valid_bits_per_char": best["bits_per_char"],
             "valid_step": best["step"],
-            "valid_lanes": last["lanes"],
+            **{f"valid_{how}": last[how] for how in ("lanes", "windows") if how in last},
+            **{f"valid_nats_position_{k}": nats for k, nats in enumerate(last.get("positions", []), start=1)},
             "train_nats_last_epoch": last["train_nats"],
             "steps": outcome["step"],
             "parameters": check["parameters"],
@@ -61,7 +62,7 @@ def ngrams(config: str) -> dict[str, Any]:
             "valid_bits_per_char": table["best"]["bits_per_char"],
             "order": table["best"]["order"],
             "unigram_bits_per_char": table["orders"][0]["bits_per_char"],
-            "valid_lanes": table["lanes"],
+            **{f"valid_{how}": table[how] for how in ("lanes", "windows") if how in table},
         },
     }
 

@@ -21,6 +21,8 @@ CELLS: dict[str, dict[str, Any]] = {
     "elman-relu": {"kind": "elman", "nonlinearity": "relu"},
     "elman-identity": {"kind": "elman", "nonlinearity": "relu", "init": "identity"},
     "jordan": {"kind": "jordan", "outputs": 4},
+    "window-tanh": {"kind": "window"},
+    "window-relu": {"kind": "window", "nonlinearity": "relu", "init": "identity"},
     "gru": {"kind": "gru"},
     "lstm": {"kind": "lstm"},
     "ln-lstm": {"kind": "ln-lstm"},

@@ -16,8 +16,9 @@ length, K distinct contexts of one length, h context, w next symbol.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,8 @@ from charrnn.errors import DataError, UsageError
 from charrnn.text.watch import Check, no_check
 
 __all__ = ["START", "KneserNey"]
+
+Places = Callable[[int, int], Ids]
 
 BLOCK = 1 << 20
 """Tokens scored at a time: bounds the memory of scoring, and has no influence on the result."""
@@ -58,6 +61,12 @@ class _Smoothing(NamedTuple):
     def interpolate(self, lower: Floats, contexts: Ids, grams: Ids) -> Floats:
         """p_n at M positions, shape (M,), from p_{n-1} there and the ids of contexts and n-grams."""
         return self.direct[grams] + self.gamma[contexts] * lower
+
+
+def _lane_places(count: int, lanes: int) -> Places:
+    if lanes < 1:
+        raise UsageError(f"a split is cut into 1 lane or more, not {lanes}")
+    return partial(_places_in_lane, count=count, lanes=lanes)
 
 
 def _places_in_lane(begin: int, end: int, count: int, lanes: int) -> Ids:
@@ -144,7 +153,7 @@ class KneserNey:
             UsageError: `lanes` is below 1.
         """
         result = np.empty((self.order, len(tokens)))
-        for begin, order, row in self._rows(tokens, lanes, before):
+        for begin, order, row in self.rows(tokens, _lane_places(len(tokens), lanes), before):
             result[order - 1, begin : begin + len(row)] = row
         return result
 
@@ -156,7 +165,7 @@ class KneserNey:
         Takes about 110 bytes per token of a block and 65 per training token, beside the model.
         """
         totals = np.zeros(self.order)
-        for _, order, row in self._rows(tokens, lanes, before):
+        for _, order, row in self.rows(tokens, _lane_places(len(tokens), lanes), before):
             check()
             totals[order - 1] += row.sum()
         return totals
@@ -203,10 +212,12 @@ class KneserNey:
         p[START] = 0.0
         return p
 
-    def _rows(self, tokens: Tokens, lanes: int, before: int) -> Iterator[tuple[int, int, Floats]]:
-        """(first token, order, -log p in nats of shape (M,)) for every block and order."""
-        if lanes < 1:
-            raise UsageError(f"a split is cut into 1 lane or more, not {lanes}")
+    def rows(self, tokens: Tokens, places: Places, before: int) -> Iterator[tuple[int, int, Floats]]:
+        """(first token, order, -log p in nats of shape (M,)) for every block and order.
+
+        `places` tells of the tokens from one to another how many tokens lie between each and the one token before its
+        passage: an n-gram holds that one token, those between, and this one, and no more.
+        """
         assert START <= before < self.vocabulary_size, before
         for begin in range(0, len(tokens), BLOCK):
             end = min(begin + BLOCK, len(tokens))
@@ -217,9 +228,7 @@ class KneserNey:
             words[len(words) - len(known) :] = known
             if len(words) > len(known):
                 words[len(words) - len(known) - 1] = before
-            # An n-gram may hold the one token before the lane, the lane's earlier tokens, and this one.
-            longest = _places_in_lane(begin, end, len(tokens), lanes) + 2
-            for order, row in enumerate(self._score(words, longest), start=1):
+            for order, row in enumerate(self._score(words, places(begin, end) + 2), start=1):
                 yield begin, order, row
 
     def _score(self, words: Ids, longest: Ids) -> Iterator[Floats]:

@@ -37,7 +37,8 @@ def baseline(
     if as_json:
         common.write_json(table)
         return
-    common.write(f"{split}, {table['tokens']} tokens read by {table['lanes']} lanes\n")
+    how = "windows" if "windows" in table else "lanes"
+    common.write(f"{split}, {table['tokens']} tokens read by {table[how]} {how}\n")
     common.write("order  nats/token  bits/char  bits/byte\n")
     for row in table["orders"]:
         figures = f"{row['nats']:10.4f}  {row['bits_per_char']:9.4f}  {row['bits_per_byte']:9.4f}"

@@ -10,6 +10,7 @@ import typer
 
 from charrnn.cli import common
 
+_FEW = 10
 _FIGURES = ("nats", "bits_per_char", "bits_per_byte", "perplexity")
 
 
@@ -23,7 +24,8 @@ def evaluate(
         bool, typer.Option("--dynamic", help="Also let a copy of the weights learn from what it has just predicted.")
     ] = False,
     positions: Annotated[
-        int | None, typer.Option(min=1, help="Positions after a cold start whose losses are reported; default: 64.")
+        int | None,
+        typer.Option(min=1, help="Positions after a cold start whose losses are reported; default: 64, or a window's."),
     ] = None,
     picture: Annotated[
         Path | None, typer.Option(help="Draw the loss at each position into this file (needs the extra `plots`).")
@@ -76,14 +78,14 @@ def _draw(path: Path, result: Mapping[str, Any]) -> None:
         title=f"{result['split']}: loss after a cold start",
         x_label="position k, in tokens after the cold start",
         y_label="mean nats at position k",
-        log_x=True,
+        log_x=len(places) > _FEW,
     )
 
 
 def _table(result: Mapping[str, Any]) -> Iterator[str]:
     told = " (the text that it was trained on)" if result["training_text"] else ""
     yield f"{result['split']}{told}, {result['tokens']} tokens"
-    yield "                  lanes  nats/token  bits/char  bits/byte  perplexity"
+    yield f"{_how(result):>23}  nats/token  bits/char  bits/byte  perplexity"
     yield _row("static", result)
     dynamic = result["dynamic"]
     if dynamic is not None:
@@ -100,9 +102,15 @@ def _table(result: Mapping[str, Any]) -> Iterator[str]:
 
 def _row(name: str, figures: Mapping[str, Any]) -> str:
     nats, char, byte, perplexity = (figures[name] for name in _FIGURES)
-    return f"{name:<16}  {figures['lanes']:5d}  {nats:10.4f}  {char:9.4f}  {byte:9.4f}  {perplexity:10.6g}"
+    rows = figures[_how(figures)]
+    return f"{name:<14}  {rows:7d}  {nats:10.4f}  {char:9.4f}  {byte:9.4f}  {perplexity:10.6g}"
+
+
+def _how(figures: Mapping[str, Any]) -> str:
+    """By what a split was read."""
+    return "windows" if "windows" in figures else "lanes"
 
 
 def _powers(last: int) -> list[int]:
-    """1, 2, 4, … and the last."""
-    return [*(2**n for n in range((last - 1).bit_length())), last]
+    """1, 2, 4, … and the last; all of a few."""
+    return list(range(1, last + 1)) if last <= _FEW else [*(2**n for n in range((last - 1).bit_length())), last]

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from charrnn.config import explain, shape
-from charrnn.config.schema import Config, is_manner
+from charrnn.config.schema import Config, Windows, is_manner
 from charrnn.config.schema.tune import Choice
 from charrnn.config.shape import Keys
 from charrnn.config.tree import Problem, Tree
@@ -66,11 +66,20 @@ def _refused(key: str, value: Any, given: Tree, tree: Tree) -> Iterator[Problem]
     path = tuple(key.split("."))
     changed = tree.replaced(path, _tree_of(value, given))
     try:
-        Config.model_validate(changed.plain())
+        judged = _judged(Config.model_validate(changed.plain()))
+        if judged != _judged(Config.model_validate(tree.plain())):
+            about = f"trials could not be compared: with {explain.show(value)} validation would read other windows"
+            yield Problem(given.place, ".".join((*_SPACE, key)), about)
     except ValidationError as error:
         for problem in explain.explain(error, changed):
             about = problem.text if problem.key == key else f"{explain.show(value)}: {problem.key} {problem.text}"
             yield Problem(given.place, ".".join((*_SPACE, key)), about)
+
+
+def _judged(config: Config) -> tuple[object, ...]:
+    """How validation reads, where that lies in the stream and not in `evaluate`."""
+    stream = config.stream
+    return (stream.length, stream.hop, stream.targets) if isinstance(stream, Windows) else ()
 
 
 def _tree_of(value: Any, given: Tree) -> Tree:

@@ -3,7 +3,8 @@
 Each has a fused form (PyTorch's own kernel over all steps, with our weights handed in, so that weight-drop costs one
 masked copy per chunk and never a re-packed module) and a step form, which the variational dropout needs and which the
 tests hold against the fused one. Gates lie in PyTorch's order; `charrnn/scratch/` reads the same tensors in NumPy.
-Jordan's network and the LayerNorm LSTM (`jordan.py`, `layer_norm.py`) are gated layers for which there is no kernel.
+Jordan's network, the window model and the LayerNorm LSTM (`jordan.py`, `window.py`, `layer_norm.py`) are gated layers
+for which there is no kernel.
 
 Shapes: B rows, T steps, D input features, H hidden units, G = gates × H.
 """

@@ -19,6 +19,7 @@ from charrnn.models.jordan import Jordan
 from charrnn.models.layer_norm import LayerNormLstm
 from charrnn.models.minimal import MinGru, MinLstm
 from charrnn.models.norm import SequenceBatchNorm
+from charrnn.models.window import WindowLayer
 
 
 class Network(nn.Module):
@@ -176,6 +177,8 @@ def build_layer(config: schema.Core, inputs: int, name: str, generator: torch.Ge
             return Lstm(config, inputs, name, generator)
         case schema.JordanCore():
             return Jordan(config, inputs, name, generator)
+        case schema.WindowCore():
+            return WindowLayer(config, inputs, name, generator)
         case schema.LayerNormLstmCore():
             return LayerNormLstm(config, inputs, name, generator)
         case schema.MinGruCore():

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from charrnn.baselines.discounting import Floats
 from charrnn.baselines.kneser_ney import KneserNey
-from charrnn.config.schema import Config
-from charrnn.corpus.tokens import TokenCorpus
+from charrnn.baselines.windows import window_nats
+from charrnn.config.schema import Config, Windows
+from charrnn.corpus.tokens import Split, TokenCorpus
 from charrnn.errors import DataError
+from charrnn.stream.windows import window_plan
 from charrnn.text.watch import Check
 
 
@@ -19,7 +22,7 @@ def ngram_table(
 
     Args:
         corpus: the corpus.
-        config: its config; the split is read by the lanes of `evaluate.lanes`.
+        config: its config; the split is read by the lanes of `evaluate.lanes`, or by the windows of `stream`.
         order: the longest n-gram.
         split: `valid` or `test`.
         max_tokens: the last so many training tokens are counted, which bounds the memory.
@@ -35,25 +38,35 @@ def ngram_table(
     part = corpus.split(split)
     if len(part.tokens) == 0:
         raise DataError(f"the {split} split is empty", where=corpus.folder, hint="give it a share in corpus.split")
-    lanes = min(config.evaluate.lanes, len(part.tokens))
     train = corpus.split("train").tokens
     model = KneserNey.fit(train, corpus.vocabulary.size, order, max_tokens=max_tokens, check=check)
-    nats_per_order = model.total_nats(part.tokens, lanes, check=check)
+    nats_per_order, targets, reading = _scored(model, part, config, check)
     orders = [
         {
             "order": n,
-            "nats": total / len(part.tokens),
-            "bits_per_char": total / math.log(2.0) / part.characters,
-            "bits_per_byte": total / math.log(2.0) / part.bytes,
+            "nats": nats,
+            "bits_per_char": nats / math.log(2.0) * len(part.tokens) / part.characters,
+            "bits_per_byte": nats / math.log(2.0) * len(part.tokens) / part.bytes,
         }
-        for n, total in enumerate(map(float, nats_per_order), start=1)
+        for n, nats in enumerate(map(float, nats_per_order / targets), start=1)
     ]
     best = min(orders, key=lambda row: row["nats"])
     return {
         "split": split,
         "tokens": len(part.tokens),
-        "lanes": lanes,
+        **reading,
         "trained_on": model.trained_on,
         "orders": orders,
         "best": best,
     }
+
+
+def _scored(model: KneserNey, part: Split, config: Config, check: Check) -> tuple[Floats, int, dict[str, int]]:
+    """Nats by order, summed over the targets of validation; how many targets; and how they were read."""
+    tokens, settings = part.tokens, config.stream
+    if isinstance(settings, Windows):
+        plan = window_plan(settings, len(tokens), part.documents, config.train.seed, training=False)
+        nats, targets = window_nats(model, tokens, plan.length, plan.stride, plan.windows, plan.last, check)
+        return nats, targets, {"windows": plan.windows}
+    lanes = min(config.evaluate.lanes, len(tokens))
+    return model.total_nats(tokens, lanes, check=check), len(tokens), {"lanes": lanes}

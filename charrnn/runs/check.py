@@ -24,8 +24,8 @@ def dry_run(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrup
     """Prepare the corpus, build the model, and do a few updates on a throw-away copy; no run folder is made.
 
     Returns:
-        Device, vocabulary, parameters, peak memory in MiB, steps per epoch, steps in all, and an estimate of the
-        minutes that training takes (the median step of a few, so a rough one).
+        Device, vocabulary, parameters, peak memory in MiB, lanes (or windows), steps per epoch, steps in all, and an
+        estimate of the minutes that training takes (the median step of a few, so a rough one).
     """
     config = loaded.config
     with out_of_memory(config):
@@ -52,7 +52,7 @@ def dry_run(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrup
         "vocabulary": corpus.vocabulary.size,
         "parameters": parameters_of(trial.state.model),
         "peak_memory_mib": peak_mebibytes(trial.device),
-        "lanes": trial.stream.rows,
+        **trial.stream.reading,
         "steps_per_epoch": per_epoch,
         "steps": steps,
         "first_loss_nats": round(nats, 4),

@@ -12,6 +12,7 @@ from torch import nn
 
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded, flatten
+from charrnn.config.schema import Config, Windows
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import ConfigError, DataError, DivergedError, UsageError
 from charrnn.logs.console import Console
@@ -30,7 +31,7 @@ from charrnn.train.state import load_model
 
 POSITIONS = "mean nats at position k after a cold start"
 
-_POSITIONS = 64
+_POSITIONS_OF_LANES = 64
 _OF_THE_MODEL = ("task", "corpus.", "model.", "train.precision")
 
 
@@ -40,8 +41,8 @@ class Wanted:
 
     Attributes:
         split: `train`, `valid` or `test`.
-        positions: the tokens of a window, for the loss at each position after a cold start; None for 64, or for as
-            many as there are.
+        positions: the tokens of a window, for the loss at each position after a cold start; None for the very windows
+            of a windows stream, else for 64, or for as many as there are.
         dynamic: whether to evaluate dynamically too, as `evaluate.dynamic` says.
     """
 
@@ -55,8 +56,8 @@ def evaluate_run(
 ) -> dict[str, Any]:
     """Measure the model of a checkpoint on a split of the text that it was trained with.
 
-    Read by the lanes and the chunk of the config, the validation split gives to the last bit what training recorded,
-    on the same machine.
+    Read by the lanes and the chunk of the config, or by its windows, the validation split gives to the last bit what
+    training recorded, on the same machine.
 
     Args:
         checkpoint: the model.
@@ -67,26 +68,28 @@ def evaluate_run(
         interrupt: the signals so far.
 
     Returns:
-        Split, tokens and lanes with nats, bits per character and byte, and perplexity; `positions`; and `dynamic` with
-        the static figure at the same lanes and the gain, or None.
+        Split, tokens and lanes (or windows) with nats, bits per character and byte, and perplexity; `positions`; and
+        `dynamic` with the static figure at the same lanes and the gain, or None.
 
     Raises:
         ConfigError: the config is of another model.
         DataError: the text is another one, or the split is empty.
-        UsageError: the windows are longer than the split; or there is no such device.
+        UsageError: the positions are more than the split has tokens; or a windows stream is to be evaluated
+            dynamically; or there is no such device.
         CheckpointError: the checkpoint is damaged.
         DivergedError: a loss is not finite.
         Interrupted: a signal asked to stop.
     """
     config = loaded.config
     _check_model(checkpoint, loaded)
+    _check_dynamic(config, wanted)
     corpus = _corpus(checkpoint, loaded, corpora, console, interrupt)
     _check_split(corpus, wanted)
     former = checkpoint.document("config")["plan"]
     task = LanguageTask(config, corpus)
     plan = make_plan(config.train, former)
     device = apply_plan(plan)
-    plan = with_scan(plan, config, config.evaluate.lanes, former)
+    plan = with_scan(plan, config, _rows(config), former)
     changed = plan.differences(former)
     if changed:
         console.note("not as the run was trained, so the last digits may differ: " + ", ".join(changed))
@@ -95,14 +98,15 @@ def evaluate_run(
         use_form(model, plan.scan)
         load_model(model, checkpoint)
         measure = _Measure(task, model, wanted.split, device, Watch(console.progress, interrupt.check))
+        static = measure.as_validated()
         figures = {
             "checkpoint": str(checkpoint.folder),
             "step": checkpoint.step,
             "split": wanted.split,
             "training_text": wanted.split == "train",
             "tokens": len(corpus.split(wanted.split).tokens),
-            **measure.static(config.evaluate.lanes),
-            "positions": measure.positions(wanted.positions or _POSITIONS),
+            **measure.figures(static),
+            "positions": measure.positions(wanted.positions, static),
         }
         dynamic = measure.dynamic() if wanted.dynamic else None
     if dynamic is not None and dynamic["gain"]["nats"] < 0.0:
@@ -118,13 +122,16 @@ class _Measure:
     device: torch.device
     watch: Watch
 
-    def static(self, lanes: int) -> dict[str, Any]:
-        cut = (lanes, self.task.config.evaluate.chunk)
-        return self._figures(evaluate(self.task, self.model, self.split, self.device, self.watch.check, cut))
+    def as_validated(self) -> Evaluation:
+        """Read as training reads for validation, whatever the split."""
+        return self._read(None if isinstance(self.task.config.stream, Windows) else self.task.config.evaluate.lanes)
 
-    def positions(self, window: int) -> dict[str, Any]:
+    def positions(self, window: int | None, static: Evaluation) -> dict[str, Any]:
+        if window is None and static.positions:
+            read = {"window": len(static.positions), **static.reading}
+            return {"figure": POSITIONS, **read, "nats": static.positions}
         tokens = len(self.task.corpus.split(self.split).tokens)
-        window = min(window, tokens)
+        window = window or min(_usual_positions(self.task.config), tokens)
         # No more lanes than leave every lane a whole window.
         cut = (min(self.task.config.evaluate.lanes, tokens // window), window)
         nats = position_losses(self.task, self.model, self.split, self.device, self.watch.check, cut)
@@ -132,19 +139,45 @@ class _Measure:
 
     def dynamic(self) -> dict[str, Any]:
         settings = self.task.config.evaluate.dynamic
-        static = self.static(settings.lanes)
+        static = self.figures(self._read(settings.lanes))
         result = evaluate_dynamically(self.task, self.model, self.split, self.device, settings, self.watch)
-        adapted = self._figures(result)
+        adapted = self.figures(result)
         gain = {name: static[name] - adapted[name] for name in ("nats", "bits_per_char", "bits_per_byte")}
         return {"settings": settings.model_dump(mode="json"), **adapted, "static": static, "gain": gain}
 
-    def _figures(self, result: Evaluation | None) -> dict[str, Any]:
+    def figures(self, result: Evaluation | None) -> dict[str, Any]:
+        """What a reading has come to, in the units that users compare, and how it was read."""
         assert result is not None, "an empty split is refused before"
         if not math.isfinite(result.nats):
             raise DivergedError(
                 f"the loss of the {self.split} split is {result.nats}", hint="evaluate an earlier checkpoint of the run"
             )
-        return {"lanes": result.lanes} | self.task.metrics(result.nats, self.split)
+        return {**result.reading, **self.task.metrics(result.nats, self.split)}
+
+    def _read(self, lanes: int | None) -> Evaluation:
+        """By so many lanes; None: by the windows of the config."""
+        cut = None if lanes is None else (lanes, self.task.config.evaluate.chunk)
+        result = evaluate(self.task, self.model, self.split, self.device, self.watch.check, cut)
+        assert result is not None, "an empty split is refused before"
+        return result
+
+
+def _rows(config: Config) -> int:
+    return config.stream.batch if isinstance(config.stream, Windows) else config.evaluate.lanes
+
+
+def _usual_positions(config: Config) -> int:
+    return config.stream.length if isinstance(config.stream, Windows) else _POSITIONS_OF_LANES
+
+
+def _check_dynamic(config: Config, wanted: Wanted) -> None:
+    if wanted.dynamic and isinstance(config.stream, Windows):
+        raise UsageError(
+            "a model of windows is not evaluated dynamically",
+            why="dynamic evaluation reads an unbroken passage with a state that is carried on, and this model begins "
+            "anew at every window",
+            hint="to see what it makes of a carried state all the same: --set 'stream={kind: lanes}'",
+        )
 
 
 def _check_model(checkpoint: Checkpoint, loaded: Loaded) -> None:

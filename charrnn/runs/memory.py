@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from charrnn.config.schema import Config
+from charrnn.config.schema import Config, Windows
 from charrnn.errors import OutOfMemoryError
 
 # What torch's allocator on a CPU, and cuBLAS and cuDNN, say in a plain RuntimeError.
@@ -25,12 +25,13 @@ def out_of_memory(config: Config) -> Iterator[None]:
         if not told:
             raise
         stream, core = config.stream, config.model.core
+        rows, columns = ("batch", "length") if isinstance(stream, Windows) else ("lanes", "chunk")
+        sizes = f"stream.{rows} ({getattr(stream, rows)}), stream.{columns} ({getattr(stream, columns)})"
         reason = str(error).strip().splitlines()
         raise OutOfMemoryError(
             f"out of memory; the peak so far was {peak_mebibytes()} MiB",
             why=reason[0] if reason else None,
-            hint=f"lower stream.lanes ({stream.lanes}), stream.chunk ({stream.chunk}) or model.core.hidden "
-            f"({core.hidden}); checkpoints are untouched",
+            hint=f"lower {sizes} or model.core.hidden ({core.hidden}); checkpoints are untouched",
         ) from None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from charrnn.config.schema import Config, Train
+from charrnn.config.schema import Config, Train, Windows
 from charrnn.config.schema.model import ScannedCore
 from charrnn.errors import DeviceError
 from charrnn.models.scan import Form, fastest_form
@@ -68,7 +68,7 @@ def with_scan(plan: Plan, config: Config, rows: int, former: dict[str, Any] | No
     Args:
         plan: the plan, applied already: its threads are measured with.
         config: the whole config.
-        rows: the lanes that training reads.
+        rows: the lanes, or windows, of a batch.
         former: the plan of the session that is resumed; on the same kind of device its form is kept.
     """
     core, settings = config.model.core, config.train
@@ -81,7 +81,8 @@ def with_scan(plan: Plan, config: Config, rows: int, former: dict[str, Any] | No
         return replace(plan, scan=former["scan"])
     if settings.deterministic and device.type == "cpu":
         return replace(plan, scan="loop")
-    steps = config.stream.reach or config.stream.chunk
+    stream = config.stream
+    steps = stream.length if isinstance(stream, Windows) else stream.reach or stream.chunk
     return replace(plan, scan=fastest_form(rows, steps, core.hidden, device))
 
 

@@ -16,6 +16,7 @@ from charrnn.config.render import render
 from charrnn.config.schema import Config
 from charrnn.config.schema.schedule import PlateauSchedule
 from charrnn.config.schema.train import NtAsgdAverage
+from charrnn.contracts import Stream
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import DataError, UsageError
 from charrnn.files.atomic import write_text
@@ -33,9 +34,7 @@ from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.resume import check_corpus
 from charrnn.runs.saver import RunSaver
 from charrnn.runs.transfer import Origin, origin_of, provenance, refuse_itself
-from charrnn.runs.use import continuation, in_form
-from charrnn.scratch.network import StepNetwork
-from charrnn.stream.gather import LaneStream
+from charrnn.runs.use import continuation, in_form, stepper
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.average import WeightAverage
 from charrnn.train.interrupt import Interrupt
@@ -167,7 +166,7 @@ def _refuse_the_past(state: TrainState, steps: int) -> None:
         )
 
 
-def training_stream(task: LanguageTask) -> LaneStream:
+def training_stream(task: LanguageTask) -> Stream:
     """The batches of the training split."""
     stream = task.stream("train")
     assert stream is not None, "an empty training split is refused when the corpus is prepared"
@@ -221,7 +220,7 @@ def sampler_for(config: Config, corpus: TokenCorpus, interrupt: Interrupt) -> Ca
         vocabulary.encode(options.seed)
 
     def text(state: TrainState) -> str:
-        network = StepNetwork(config.model, model_arrays(state.shown))
+        network = stepper(config, model_arrays(state.shown))
         pieces = continuation(network, vocabulary, options, 0, "error", interrupt.check)
         return (options.seed or "") + "".join(pieces)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 
 from charrnn.config.load import Loaded
+from charrnn.contracts import Stream
 from charrnn.logs.console import Console
 from charrnn.runs.corpus import prepared
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.start import new_state, training_stream
 from charrnn.runs.transfer import origin_of
-from charrnn.stream.gather import LaneStream
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.state import TrainState
@@ -34,7 +34,7 @@ class Throwaway:
 
     task: LanguageTask
     state: TrainState
-    stream: LaneStream
+    stream: Stream
     plan: Plan
     device: torch.device
 

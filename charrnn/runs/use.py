@@ -11,10 +11,12 @@ import numpy as np
 from pydantic import ValidationError
 
 from charrnn.checkpoint.read import Checkpoint
-from charrnn.config.schema import Config, Corpus, Sample
+from charrnn.config.schema import Config, Corpus, Sample, Windows
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.runs.folder import find_checkpoint
-from charrnn.sample.decode import generate, text_of
+from charrnn.sample.decode import Stepper, generate, text_of
+from charrnn.sample.window import WindowStepper
+from charrnn.scratch.cells import Arrays
 from charrnn.scratch.network import StepNetwork
 from charrnn.text.encode import Unknown
 from charrnn.text.normal import normalised_text
@@ -30,14 +32,14 @@ class OpenModel:
         label: how to call it in a message.
         config: the run's config.
         vocabulary: its symbols.
-        network: the model, one symbol at a time.
+        network: the model, one symbol at a time; see `stepper`.
     """
 
     folder: Path
     label: str
     config: Config
     vocabulary: Vocabulary
-    network: StepNetwork
+    network: Stepper
 
     def options(self, given: Mapping[str, Any]) -> Sample:
         """The run's `sample:` section with the options that were given in its place.
@@ -74,8 +76,19 @@ def in_form(options: Sample, corpus: Corpus) -> Sample:
     return options.model_copy(update={"seed": seed, "stop": stop})
 
 
+def stepper(config: Config, arrays: Arrays) -> Stepper:
+    """A trained model, one symbol at a time, that sees of the past what it saw of it in training.
+
+    Args:
+        config: its whole config.
+        arrays: the tensors of the checkpoint's group `model`.
+    """
+    network = StepNetwork(config.model, arrays)
+    return WindowStepper(network, config.stream.length) if isinstance(config.stream, Windows) else network
+
+
 def continuation(
-    network: StepNetwork,
+    network: Stepper,
     vocabulary: Vocabulary,
     options: Sample,
     number: int,
@@ -99,7 +112,7 @@ def open_model(place: Path | None, runs: Path) -> OpenModel:
     vocabulary = Vocabulary.from_json(checkpoint.document("vocabulary"))
     arrays = checkpoint.tensors("model")
     try:
-        network = StepNetwork(config.model, arrays)
+        network = stepper(config, arrays)
         network.step(np.zeros(1, dtype=np.int64), network.initial_state(1))
     except (KeyError, ValueError, IndexError) as error:
         raise CheckpointError(

@@ -55,6 +55,18 @@ def jordan(tape: Tape, grad: State, own: Arrays) -> Gradients:
     return grad_BG, grad_BG, {}, {"weight_ho": grad_BO.T @ hidden_BH, "bias_ho": grad_BO.sum(0)}
 
 
+def window_tanh(tape: Tape, grad: State, own: Arrays) -> Gradients:
+    """h' = max(x, 0) + k, k = tanh(h): dh = dh' (1 − k²); dx = dh' where x > 0, at the kink 0."""
+    brought_BG, known_BG = tape
+    return grad["h"] * (brought_BG > 0.0), grad["h"] * tanh_slope(known_BG), {}, {}
+
+
+def window_relu(tape: Tape, grad: State, own: Arrays) -> Gradients:
+    """h' = max(x, 0) + max(h, 0): each way dh' where there is more than 0; at the kinks 0."""
+    brought_BG, known_BG = tape
+    return grad["h"] * (brought_BG > 0.0), grad["h"] * (known_BG > 0.0), {}, {}
+
+
 def gru(tape: Tape, grad: State, own: Arrays) -> Gradients:
     """h' = n + z (h − n), n = tanh(x_n + r h_n), where r and z are sigmoids of sums of projections."""
     reset, update, new, gap, h_new = tape

@@ -53,6 +53,16 @@ def jordan(x_BG: np.ndarray, h_BG: np.ndarray, state: State, own: Arrays) -> Aft
     return {"o": after_BO}, (hidden_BH, after_BO)
 
 
+def window_tanh(x_BG: np.ndarray, h_BG: np.ndarray, state: State, own: Arrays) -> After:
+    """h' = max(x, 0) + tanh(h)."""
+    return _added(x_BG, np.tanh(h_BG))
+
+
+def window_relu(x_BG: np.ndarray, h_BG: np.ndarray, state: State, own: Arrays) -> After:
+    """h' = max(x, 0) + max(h, 0)."""
+    return _added(x_BG, np.maximum(h_BG, 0.0))
+
+
 def gru(x_BG: np.ndarray, h_BG: np.ndarray, state: State, own: Arrays) -> After:
     """Gates reset, update, new; the reset gate acts after the matrix product."""
     x_reset, x_update, x_new = gates(x_BG, 3)
@@ -101,6 +111,11 @@ def normal(x: np.ndarray, gain: np.ndarray, bias: np.ndarray) -> tuple[np.ndarra
     per_deviation = 1.0 / np.sqrt(np.square(centred).mean(-1, keepdims=True) + LAYERNORM_EPS)
     standard = centred * per_deviation
     return standard * gain + bias, (standard, per_deviation)
+
+
+def _added(x_BG: np.ndarray, known_BG: np.ndarray) -> After:
+    brought_BG = np.maximum(x_BG, 0.0)
+    return {"h": brought_BG + known_BG}, (brought_BG, known_BG)
 
 
 def _remember(sums_BG: np.ndarray, c_BH: np.ndarray) -> tuple[np.ndarray, np.ndarray, Tape]:

@@ -62,6 +62,10 @@ def cell_of(config: schema.Core) -> Cell:
             return Cell(cells.elman_tanh, backward.elman_tanh)
         case schema.JordanCore():
             return Cell(cells.jordan, backward.jordan, ("o",))
+        case schema.WindowCore():
+            if config.nonlinearity == "relu":
+                return Cell(cells.window_relu, backward.window_relu)
+            return Cell(cells.window_tanh, backward.window_tanh)
         case schema.GruCore():
             return Cell(cells.gru, backward.gru)
         case schema.LstmCore():

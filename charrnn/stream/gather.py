@@ -7,11 +7,14 @@ Shapes: B rows (lanes), T columns.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 
 from charrnn.contracts import Batch
 from charrnn.stream.lanes import LanePlan, RowPlan, is_start
+from charrnn.stream.windows import WindowPlan
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -57,6 +60,53 @@ class LaneStream:
     def steps_per_epoch(self) -> int:
         """Batches in one pass over the split."""
         return self.plan.steps_per_epoch
+
+    @property
+    def reading(self) -> Mapping[str, int]:
+        """The number of lanes."""
+        return {"lanes": self.plan.lanes}
+
+    @property
+    def positions(self) -> bool:
+        """Never: the columns of a chunk are no positions after a cold start."""
+        return False
+
+    def batch(self, step: int, device: torch.device) -> Batch:
+        """The batch of one step, counted from the beginning of training."""
+        return gather(self.tokens, self.plan.rows(step), self.plan.documents, device)
+
+
+class WindowStream:
+    """The batches of a split read in windows.
+
+    Args:
+        tokens: the split.
+        plan: how it is cut.
+    """
+
+    def __init__(self, tokens: np.ndarray, plan: WindowPlan) -> None:
+        self.tokens = tokens
+        self.plan = plan
+
+    @property
+    def rows(self) -> int:
+        """Windows per batch."""
+        return self.plan.batch
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass over the split."""
+        return self.plan.steps_per_epoch
+
+    @property
+    def reading(self) -> Mapping[str, int]:
+        """The number of windows."""
+        return {"windows": self.plan.windows}
+
+    @property
+    def positions(self) -> bool:
+        """Whether every position is told on its own: not where only the last one counts."""
+        return not self.plan.last
 
     def batch(self, step: int, device: torch.device) -> Batch:
         """The batch of one step, counted from the beginning of training."""

@@ -33,7 +33,7 @@ class RowPlan:
         start_B: the target of the first column, as an index into the split, which is read as a ring.
         length_B: how many columns hold a target, from 0 to `width`.
         width: T.
-        past: the first columns, so many, hold tokens that were targets of earlier updates.
+        past: the first columns, so many, hold tokens that do not count: they are there to be read.
         keep: the state after so many columns is what the next step begins with.
         resets: for each column in front of which some row's state begins anew: which rows.
         rate: what the learning rate of this step is multiplied by.

@@ -10,14 +10,15 @@ import math
 import torch
 from torch import Tensor, nn
 
-from charrnn.config.schema import Config
+from charrnn.config.schema import Config, Lanes, Windows
 from charrnn.contracts import Batch, Loss
 from charrnn.corpus.tokens import Split, TokenCorpus
 from charrnn.models.build import build_model
 from charrnn.models.core import Draws, State
 from charrnn.models.feedback import mixed_inputs, share_of_draws
-from charrnn.stream.gather import LaneStream
+from charrnn.stream.gather import LaneStream, WindowStream
 from charrnn.stream.lanes import LanePlan, auto_lanes
+from charrnn.stream.windows import window_plan
 
 
 class LanguageTask:
@@ -33,16 +34,21 @@ class LanguageTask:
         self.corpus = corpus
         self.vocabulary = corpus.vocabulary
 
-    def stream(self, split: str, cut: tuple[int, int] | None = None) -> LaneStream | None:
-        """Training lanes for `train`, evaluation lanes for the other splits; None where the split is empty.
+    def stream(self, split: str, cut: tuple[int, int] | None = None) -> LaneStream | WindowStream | None:
+        """Training lanes for `train`, evaluation lanes for the other splits, or windows for all of them; None where the
+        split is empty.
 
-        Evaluation never fails for want of text: a short split is read by fewer lanes. `cut` is the lanes and the
-        chunk to read any split by, in place of the config's.
+        Evaluation never fails for want of text: a short split is read by fewer lanes, or as one short window. `cut` is
+        the lanes and the chunk to read any split by, in place of the config's.
         """
         part = self.corpus.split(split)
         tokens = part.tokens
         if len(tokens) == 0:
             return None
+        settings = self.config.stream
+        if cut is None and isinstance(settings, Windows):
+            seed = self.config.train.seed
+            return WindowStream(tokens, window_plan(settings, len(tokens), part.documents, seed, split == "train"))
         if cut is None and split != "train":
             cut = self.config.evaluate.lanes, self.config.evaluate.chunk
         if cut is not None:
@@ -51,6 +57,7 @@ class LanguageTask:
 
     def _training_plan(self, part: Split) -> LanePlan:
         settings, tokens = self.config.stream, len(part.tokens)
+        assert isinstance(settings, Lanes), "windows have a plan of their own"
         return LanePlan(
             tokens,
             lanes=auto_lanes(tokens, settings.chunk) if settings.lanes == "auto" else settings.lanes,

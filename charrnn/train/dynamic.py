@@ -83,7 +83,7 @@ def evaluate_dynamically(
                 hint="lower evaluate.dynamic.lr; its default is "
                 f"{type(settings).model_fields['lr'].default} for the kind `{settings.kind}`",
             )
-    return Evaluation(nats.item() / count.item(), int(count.item()), stream.rows)
+    return Evaluation(nats.item() / count.item(), int(count.item()), stream.reading)
 
 
 def dynamic_losses(

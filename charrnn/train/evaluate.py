@@ -1,18 +1,18 @@
-"""Evaluation of a whole split: its own lanes, its own state; training's is untouched.
+"""Evaluation of a whole split: its own lanes or windows, its own state; training's is untouched.
 
 Shapes: B rows (lanes), T steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from charrnn.contracts import Batch, Task
+from charrnn.contracts import Batch, Loss, Task
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,16 @@ class Evaluation:
     """The loss of a split.
 
     Attributes:
-        nats: mean per token.
-        count: tokens, each a target exactly once.
-        lanes: how many lanes they were read by.
+        nats: mean per target.
+        count: the targets, all of the stream's, each as often as the stream has it.
+        reading: how many lanes, or windows, they were read by.
+        positions: mean nats at each position after a cold start, from the first; empty where the stream has no such.
     """
 
     nats: float
     count: int
-    lanes: int
+    reading: Mapping[str, int]
+    positions: list[float] = field(default_factory=list)
 
 
 def evaluate(
@@ -55,13 +57,17 @@ def evaluate(
         state = task.initial_state(model, stream.rows)
         nats = torch.zeros((), dtype=torch.float64, device=device)
         count = torch.zeros((), dtype=torch.int64, device=device)
+        places = _Places()
         for step in range(stream.steps_per_epoch):
             check()
-            loss = task.loss(model, stream.batch(step, device), state)
+            batch = stream.batch(step, device)
+            loss = task.loss(model, batch, state)
             state = loss.state
             nats += loss.sum.double()
             count += loss.count
-    return Evaluation(nats.item() / count.item(), int(count.item()), stream.rows)
+            if stream.positions:
+                places.add(batch, loss)
+    return Evaluation(nats.item() / count.item(), int(count.item()), stream.reading, places.means())
 
 
 def position_losses(
@@ -76,8 +82,7 @@ def position_losses(
 
     Every lane is cut into windows, and the state begins anew in front of each, so the k-th token is predicted from the
     k tokens before it and nothing else (from fewer where the split begins). A document that begins within a window is
-    a cold start too. The last window of a lane may be short: it
-    counts at the positions that it has.
+    a cold start too. The last window of a lane may be short: it counts at the positions that it has.
 
     Args:
         task: what is trained.
@@ -93,19 +98,35 @@ def position_losses(
     stream = task.stream(split, cut)
     if stream is None:
         return None
-    nats_T = torch.zeros(cut[1], dtype=torch.float64, device=device)
-    count_T = torch.zeros(cut[1], dtype=torch.int64, device=device)
+    places = _Places()
     with _only_reading(model):
         cold = task.initial_state(model, stream.rows)
         for step in range(stream.steps_per_epoch):
             check()
             batch = stream.batch(step, device)
-            place_BT = _since_begin(batch)
-            nats_BT = task.loss(model, batch, cold).each.double()
-            nats_T.index_add_(0, place_BT.flatten(), nats_BT.flatten())
-            count_T.index_add_(0, place_BT.flatten(), batch.counts_BT.flatten().to(torch.int64))
-    reached_T = count_T > 0
-    return (nats_T[reached_T] / count_T[reached_T]).tolist()
+            places.add(batch, task.loss(model, batch, cold))
+    return places.means()
+
+
+class _Places:
+    """Sums over all rows and batches, place by place after a cold start."""
+
+    def __init__(self) -> None:
+        self.nats_T = torch.zeros(0, dtype=torch.float64)
+        self.count_T = torch.zeros(0, dtype=torch.int64)
+
+    def add(self, batch: Batch, loss: Loss) -> None:
+        place_BT = _since_begin(batch)
+        if len(self.nats_T) == 0:  # no batch is wider than the first
+            self.nats_T = torch.zeros_like(batch.x_BT[0], dtype=torch.float64)
+            self.count_T = torch.zeros_like(batch.x_BT[0], dtype=torch.int64)
+        self.nats_T.index_add_(0, place_BT.flatten(), loss.each.double().flatten())
+        self.count_T.index_add_(0, place_BT.flatten(), batch.counts_BT.flatten().to(torch.int64))
+
+    def means(self) -> list[float]:
+        """Mean nats at each place that any row has reached."""
+        reached_T = self.count_T > 0
+        return (self.nats_T[reached_T] / self.count_T[reached_T]).tolist()
 
 
 def _since_begin(batch: Batch) -> Tensor:

@@ -182,11 +182,13 @@ class Training:
         text = self.sampler(state)
         figures = self.task.metrics(result.nats, "valid")
         state.history.append({"step": state.step} | figures)
-        extra: dict[str, Any] = {"lanes": result.lanes, "best": state.best is state.history[-1]}
+        extra: dict[str, Any] = {**result.reading, "best": state.best is state.history[-1]}
         if state.average is not None:
             extra["averaged"] = state.average.count
         if state.epoch.count:
             extra["train_nats"] = state.epoch.mean
+        if result.positions:
+            extra["positions"] = result.positions
         self.logger.log(self._record("valid") | figures | extra)
         self.logger.sample(state.step, text)
         self._since += self.clock() - began

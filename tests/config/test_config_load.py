@@ -102,7 +102,15 @@ def test_a_missing_key_is_named_and_explained(problems):
         ),
         (
             "stream: {kind: lane}",
-            "10: stream.kind: there is no kind `lane`; known kinds: `lanes` — did you mean `lanes`?",
+            "10: stream.kind: there is no kind `lane`; known kinds: `lanes`, `windows` — did you mean `lanes`?",
+        ),
+        (
+            "stream: {kind: windows, chunk: 3}",
+            "25: stream.chunk: kind `windows` has no such key; it belongs to kind `lanes`",
+        ),
+        (
+            "stream: {kind: windows, stride: 9}",
+            "1: stream: stride (9) must be at most length (8): the text between would never be read",
         ),
         ("sample: {seed: 3}", "10: sample.seed: should be text, not 3"),
         ("sample: {top_p: 2}", "10: sample.top_p: should be 1 or less, not 2"),
@@ -113,12 +121,12 @@ def test_a_missing_key_is_named_and_explained(problems):
         (
             "model: {core: {kind: rnn}}",
             "16: model.core.kind: there is no kind `rnn`; known kinds: `lstm`, `gru`, `elman`, `jordan`, "
-            "`ln-lstm`, `mingru`, `minlstm`",
+            "`window`, `ln-lstm`, `mingru`, `minlstm`",
         ),
         (
             "model: {core: {kind: null}}",
             "16: model.core.kind: there is no kind nothing (null); known kinds: `lstm`, `gru`, `elman`, `jordan`, "
-            "`ln-lstm`, `mingru`, `minlstm`",
+            "`window`, `ln-lstm`, `mingru`, `minlstm`",
         ),
         (
             "model: {core: {recurrent_dropout: x}}",
@@ -145,6 +153,13 @@ def test_a_missing_key_is_named_and_explained(problems):
 )
 def test_a_wrong_value_is_told_in_a_sentence(problems, text, line):
     assert problems(MINIMAL + text) == [f"demo.yaml:2:{line}"]
+
+
+def test_symbols_are_not_drawn_from_predictions_that_are_never_trained(problems, load):
+    drawn = MINIMAL + "train: {scheduled_sampling: {kind: linear}}\nstream: {kind: windows, targets: "
+    (found,) = problems(drawn + "last}")
+    assert found.startswith("demo.yaml:1:1: train.scheduled_sampling draws from the prediction after each symbol")
+    assert load(drawn + "each}").config.train.scheduled_sampling is not None
 
 
 @pytest.mark.parametrize(
@@ -206,7 +221,7 @@ def test_a_wrong_value_of_the_corpus_is_told_in_a_sentence(problems, inside, lin
         (
             "model: {core: {kind: mingru, recurrent_dropout: 0.2}}",
             "model.core.recurrent_dropout",
-            "kind `mingru` has no such key; it belongs to kind `lstm`, `gru`, `elman`, `jordan` or `ln-lstm`",
+            "kind `mingru` has no such key; it belongs to kind `lstm`, `gru`, `elman`, `jordan`, `window` or `ln-lstm`",
         ),
         (
             "model: {core: {kind: elman, outputs: 9}}",

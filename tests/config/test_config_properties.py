@@ -46,7 +46,8 @@ CONFIG = st.fixed_dictionaries(
         )
     },
     optional={
-        "stream": mapping(kind=st.just("lanes"), lanes=COUNT | st.just("auto"), chunk=COUNT),
+        "stream": mapping(kind=st.just("lanes"), lanes=COUNT | st.just("auto"), chunk=COUNT)
+        | a("windows", batch=COUNT, shuffle=st.booleans()),
         "model": mapping(
             input=mapping(size=COUNT, batchnorm=st.booleans()) | a("one-hot", dropout=PROBABILITY),
             core=st.one_of(
@@ -54,6 +55,7 @@ CONFIG = st.fixed_dictionaries(
                 a("gru", **CORE),
                 a("elman", **CORE, init=st.sampled_from(["orthogonal", "identity"])),
                 a("jordan", **CORE, outputs=COUNT),
+                a("window", **CORE, init=st.sampled_from(["orthogonal", "identity"])),
                 a("mingru", hidden=COUNT, dropout=PROBABILITY),
             ),
             head=mapping(hidden=st.lists(COUNT, max_size=3)),

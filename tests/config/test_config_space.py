@@ -50,6 +50,31 @@ def test_a_key_within_another_that_varies_as_a_whole(problems):
     assert found.startswith("demo.yaml:5:5: tune.space.train.optimizer.lr: lies within `train.optimizer`")
 
 
+WINDOWS = "corpus: {source: x.txt}\nstream: {kind: windows, length: 8}\ntune:\n  space:\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "stream.length: {kind: int, low: 8, high: 16, step: 8}",
+        "stream.stride: {kind: choice, values: [8, 1]}",
+        "stream.targets: {kind: choice, values: [each, last]}",
+        "stream: {kind: choice, values: [{kind: windows}, {kind: lanes}]}",
+    ],
+)
+def test_what_validation_reads_may_not_vary(problems, line):
+    (found,) = problems(f"{WINDOWS}    {line}\n")
+    assert "trials could not be compared" in found
+    assert "validation would read other windows" in found
+
+
+def test_how_windows_are_trained_on_may_vary(load):
+    space = (
+        "    stream.batch: {kind: int, low: 8, high: 16}\n    stream.shuffle: {kind: choice, values: [true, false]}\n"
+    )
+    assert len(load(WINDOWS + space).config.tune.space) == 2
+
+
 def test_an_empty_space_and_none_at_all(problems, load):
     assert "tune.space" in problems("corpus: {source: x.txt}\ntune: {trials: 3}\n")[0]
     assert "tune.space" in problems("corpus: {source: x.txt}\ntune: {space: {}}\n")[0]

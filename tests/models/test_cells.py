@@ -144,7 +144,7 @@ def test_initial_weights_are_what_the_docstrings_say(name: str) -> None:
     for gate in given["weight_hh"].chunk(gates) if "weight_hh" in given else ():
         narrow = gate.T @ gate if gate.shape[0] > gate.shape[1] else gate @ gate.T
         torch.testing.assert_close(narrow, torch.eye(min(gate.shape)), atol=1e-5, rtol=0)
-    if name == "elman-identity":
+    if name in ("elman-identity", "window-relu"):
         assert torch.equal(given["weight_hh"], torch.eye(HIDDEN))
     for key, tensor in given.items():
         if key == "bias_ih" and "lstm" in name and name in GATED:
@@ -156,7 +156,17 @@ def test_initial_weights_are_what_the_docstrings_say(name: str) -> None:
 def test_what_fresh_layers_put_out_differs_from_cell_to_cell() -> None:
     """No two kinds are the same layer under two names."""
     seen = []
-    for name in ("elman-tanh", "elman-relu", "gru", "lstm", "ln-lstm", "mingru", "minlstm"):
+    for name in (
+        "elman-tanh",
+        "elman-relu",
+        "window-tanh",
+        "window-relu",
+        "gru",
+        "lstm",
+        "ln-lstm",
+        "mingru",
+        "minlstm",
+    ):
         layer = fresh(name)
         seen.append(layer(example(layer, 2, 3)[0], layer.initial_state(2))[0])
     assert not any(torch.allclose(a, b, atol=1e-3) for a, b in combinations(seen, 2))

@@ -24,6 +24,8 @@ CORES: dict[str, dict[str, Any]] = {
     "gru": {"kind": "gru"},
     "lstm": {"kind": "lstm"},
     "jordan": {"kind": "jordan", "outputs": 7},
+    "window-tanh": {"kind": "window"},
+    "window-relu": {"kind": "window", "nonlinearity": "relu", "init": "identity"},
     "ln-lstm": {"kind": "ln-lstm"},
     "mingru": {"kind": "mingru"},
     "minlstm": {"kind": "minlstm"},

@@ -35,6 +35,22 @@ def test_an_embedding_is_exactly_a_one_hot_product() -> None:
     assert "input.table" not in dict(one_hot.named_parameters())
 
 
+def test_any_embedding_is_a_one_hot_product() -> None:
+    """The table's rows are picked by a product with one-hot vectors, to the last bit; so a network with an embedding is
+    one with one-hot input whose first matrix is the product of table and matrix."""
+    embedded = network(input={"size": 4}, core={"hidden": 6})
+    ids_BT, table_VD = symbols(3, 5), embedded.input.table.detach()
+    one_hot_BTV = torch.nn.functional.one_hot(ids_BT, V).double()
+    assert torch.equal(embedded.input(ids_BT, None, None), one_hot_BTV @ table_VD)
+    one_hot = network(input={"kind": "one-hot"}, core={"hidden": 6})
+    state = {name: tensor for name, tensor in embedded.state_dict().items() if name != "input.table"}
+    state["layers.0.weight_ih"] = state["layers.0.weight_ih"] @ table_VD.T
+    one_hot.load_state_dict(state)
+    a, _ = embedded(ids_BT, embedded.initial_state(3))
+    b, _ = one_hot(ids_BT, one_hot.initial_state(3))
+    torch.testing.assert_close(a, b, atol=1e-12, rtol=0)
+
+
 def test_chunks_with_the_state_carried_equal_the_whole_sequence() -> None:
     model = network(core={"hidden": 6, "layers": 3}, head={"hidden": [5]}).eval()
     ids_BT = symbols(3, 9)

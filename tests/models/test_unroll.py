@@ -12,7 +12,7 @@ from charrnn.models.cells import Layer
 from charrnn.models.core import Draws, generator_for, unroll
 
 ROWS, STEPS = 3, 9
-KINDS = [name for name in CELLS if name not in ("elman-relu", "elman-identity")]
+KINDS = [name for name in CELLS if not name.endswith(("-relu", "-identity"))]
 
 
 def layer(name: str, **keys: object) -> Layer:

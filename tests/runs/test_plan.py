@@ -45,6 +45,13 @@ def test_the_form_of_a_scan_is_the_config_s_then_the_former_then_what_is_measure
     assert asked == [(3, 6, 4, torch.device("cpu")), (3, 9, 4, torch.device("cpu"))]
 
 
+def test_a_scan_over_windows_is_as_long_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(plan, "fastest_form", lambda rows, steps, *_: asked.append(steps) or "tree")
+    assert planned(scanned(stream={"kind": "windows", "length": 5})) == "tree"
+    assert asked == [5]
+
+
 def test_a_plan_from_before_there_were_scans_is_no_change() -> None:
     now = make_plan(Train(device="cpu", threads=2))
     assert now.differences({name: value for name, value in vars(now).items() if name != "scan"}) == []

@@ -32,7 +32,7 @@ def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path)
 
 
-CELLS = ["elman", "elman, nonlinearity: relu", "jordan", "gru", "lstm", "ln-lstm", "mingru", "minlstm"]
+CELLS = ["elman", "elman, nonlinearity: relu", "jordan", "window", "gru", "lstm", "ln-lstm", "mingru", "minlstm"]
 
 
 @pytest.mark.parametrize("core", CELLS)

@@ -29,6 +29,8 @@ CORES: dict[str, dict[str, Any]] = {
     "ln-lstm": {"kind": "ln-lstm"},
     "mingru": {"kind": "mingru"},
     "minlstm": {"kind": "minlstm"},
+    "window-tanh": {"kind": "window"},
+    "window-relu": {"kind": "window", "nonlinearity": "relu", "init": "identity"},
     "gru-trained-start": {"kind": "gru", "initial_state": "trained"},
     "lstm-trained-start": {"kind": "lstm", "initial_state": "trained"},
     "jordan-trained-start": {"kind": "jordan", "outputs": H, "initial_state": "trained"},
@@ -174,6 +176,10 @@ def test_one_step_of_each_cell_by_hand() -> None:
     assert step(cells.elman_tanh, [0.1], [0.2])["h"] == pytest.approx(np.tanh(0.3))
     assert step(cells.elman_relu, [0.1], [-0.2])["h"] == 0.0
     assert step(cells.elman_relu, [0.1], [0.2])["h"] == pytest.approx(0.3)
+    assert step(cells.window_tanh, [0.1], [0.2])["h"] == pytest.approx(0.1 + np.tanh(0.2))
+    assert step(cells.window_tanh, [-0.1], [0.2])["h"] == pytest.approx(np.tanh(0.2))
+    assert step(cells.window_relu, [0.1], [-0.2])["h"] == pytest.approx(0.1)
+    assert step(cells.window_relu, [-0.1], [0.2])["h"] == pytest.approx(0.2)
     after = step(cells.gru, [0.1, 0.2, 0.3], [0.4, 0.5, 0.6])
     new = np.tanh(0.3 + s(np.array(0.5)) * 0.6)
     update = s(np.array(0.7))

@@ -29,6 +29,8 @@ CORES: dict[str, dict[str, Any]] = {
     "gru": {"kind": "gru"},
     "lstm": {"kind": "lstm"},
     "jordan": {"kind": "jordan", "outputs": 4},
+    "window-tanh": {"kind": "window"},
+    "window-relu": {"kind": "window", "nonlinearity": "relu"},
     "ln-lstm": {"kind": "ln-lstm"},
     "mingru": {"kind": "mingru"},
     "minlstm": {"kind": "minlstm"},
@@ -134,15 +136,15 @@ def test_gradients_are_those_of_central_differences(name: str, seed: int) -> Non
 def away_from_kinks(name: str, ours: Example) -> None:
     """Across a kink a central difference is no derivative: what goes into a function with one stays clear of zero."""
     _, _, tape = ours.forward(ours.inputs())
-    sums_BTG = ours.x_BTD @ ours.params["weight_ih"].T + ours.params["bias_ih"]
-    if name == "elman-relu":
-        sums_BTG = sums_BTG + tape.fed_BTF @ ours.params["weight_hh"].T + ours.params["bias_hh"]
-    elif not name.startswith("min"):
-        return
-    kinked = sums_BTG[..., -H:]
-    assert np.abs(kinked).min() > KINK
-    assert (kinked > 0.0).any()
-    assert (kinked < 0.0).any()
+    x_BTG = ours.x_BTD @ ours.params["weight_ih"].T + ours.params["bias_ih"]
+    kinked = [x_BTG[..., -H:]] if name.startswith(("min", "window")) else []
+    if name.endswith("-relu"):
+        h_BTG = tape.fed_BTF @ ours.params["weight_hh"].T + ours.params["bias_hh"]
+        kinked.append(h_BTG if name == "window-relu" else x_BTG + h_BTG)
+    for sums in kinked:
+        assert np.abs(sums).min() > KINK
+        assert (sums > 0.0).any()
+        assert (sums < 0.0).any()
 
 
 def test_a_sequence_in_chunks_is_the_whole_forward_and_backward(name: str) -> None:
@@ -193,8 +195,9 @@ def test_single_precision_stays_single(name: str) -> None:
     assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
 
 
-def test_at_the_kink_the_derivative_of_relu_is_zero() -> None:
-    ours = Example("elman-relu", rows=1, steps=1)
+@pytest.mark.parametrize("relu", ["elman-relu", "window-relu"])
+def test_at_the_kink_the_derivative_of_relu_is_zero(relu: str) -> None:
+    ours = Example(relu, rows=1, steps=1)
     zero = {k: np.zeros_like(p) for k, p in ours.params.items()}
     y_BTH, _, tape = scan(ours.cell, zero, ours.x_BTD, ours.state)
     assert not y_BTH.any()

@@ -44,6 +44,14 @@ class LaneSlice:
     def steps_per_epoch(self) -> int:
         return self.plan.steps_per_epoch
 
+    @property
+    def reading(self) -> Mapping[str, int]:
+        return {"lanes": self.rows}
+
+    @property
+    def positions(self) -> bool:
+        return False
+
     def batch(self, step: int, device: torch.device) -> Batch:
         return gather(self.tokens, self.plan.rows(step).rank(self.rank, self.world), self.plan.documents, device)
 
@@ -146,6 +154,6 @@ def test_evaluation_reads_every_token_once_from_a_fresh_state(plan: LanePlan) ->
     task = Transparent(LaneSlice(text(plan), plan))
     result = evaluate(task, task.model(), "valid", CPU, lambda: None)
     assert result is not None
-    assert (result.count, result.lanes) == (plan.tokens, plan.lanes)
+    assert (result.count, result.reading) == (plan.tokens, {"lanes": plan.lanes})
     assert [token for lane in task.read for token in lane] == text(plan).tolist()
     assert task.seen[0] == {"last": [0] * plan.lanes, "count": [0] * plan.lanes}

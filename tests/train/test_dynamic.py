@@ -191,7 +191,7 @@ def test_it_learns_what_the_split_repeats(make_task: MakeTask, settings: Dynamic
     result = evaluate_dynamically(task, task.model(), "valid", CPU, settings.model_copy(update={"decay": 0.0}), Watch())
     assert static is not None
     assert result is not None
-    assert (result.count, result.lanes) == (480, 1)
+    assert (result.count, result.reading) == (480, {"lanes": 1})
     assert result.nats < 0.7 * static.nats
 
 

@@ -25,7 +25,7 @@ def test_every_token_counts_once_and_the_figure_does_not_depend_on_the_chunk(mak
     result = evaluate(task, model, "valid", CPU, nothing)
     assert result is not None
     tokens = torch.from_numpy(task.corpus.split("valid").tokens.astype("int64"))
-    assert (result.count, result.lanes) == (len(tokens), 3)
+    assert (result.count, result.reading) == (len(tokens), {"lanes": 3})
     nats, model = 0.0, model.eval()
     for lane in torch.tensor_split(torch.arange(len(tokens)), 3):
         x = torch.where(lane > 0, tokens[lane - 1], 0)
@@ -61,7 +61,7 @@ def test_a_short_split_takes_fewer_lanes(make_task: MakeTask) -> None:
     task = make_task(corpus={"source": task.config.corpus.source, "split": ["rest", 2, 0]})
     result = evaluate(task, task.model(), "valid", CPU, nothing)
     assert result is not None
-    assert (result.count, result.lanes) == (2, 2)
+    assert (result.count, result.reading) == (2, {"lanes": 2})
 
 
 def test_it_can_be_stopped_between_batches(make_task: MakeTask) -> None:
@@ -92,7 +92,7 @@ def test_a_cut_goes_before_the_lanes_and_the_chunk_of_the_config(make_task: Make
         x = torch.where(lane > 0, tokens[lane - 1], 0)
         logits, _ = model(x[None], model.initial_state(1))
         nats += F.cross_entropy(logits[0], tokens[lane], reduction="sum").item()
-    assert (cut.count, cut.lanes) == (len(tokens), 5)
+    assert (cut.count, cut.reading) == (len(tokens), {"lanes": 5})
     assert cut.nats == pytest.approx(nats / len(tokens), rel=1e-12)
 
 

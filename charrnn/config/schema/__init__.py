@@ -15,7 +15,7 @@ from charrnn.config.schema.base import Section
 from charrnn.config.schema.corpus import Corpus
 from charrnn.config.schema.engine import check_engine
 from charrnn.config.schema.model import Network
-from charrnn.config.schema.stream import Lanes
+from charrnn.config.schema.stream import Lanes, Stream, Windows
 from charrnn.config.schema.train import Train
 from charrnn.config.schema.tune import Tune
 from charrnn.config.schema.use import Evaluate, Sample
@@ -31,6 +31,7 @@ __all__ = [
     "Section",
     "Train",
     "Tune",
+    "Windows",
     "is_identity",
     "is_manner",
 ]
@@ -76,7 +77,7 @@ class Config(Section):
     """What is trained: `language` predicts the next symbol."""
 
     corpus: Corpus
-    stream: Lanes = Lanes()
+    stream: Stream = Lanes()
     model: Network = Network()
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
@@ -88,6 +89,16 @@ class Config(Section):
     @model_validator(mode="after")
     def _the_engine_can(self) -> Config:
         check_engine(self.model, self.train)
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_drawn_has_been_learned(self) -> Config:
+        last = isinstance(self.stream, Windows) and self.stream.targets == "last"
+        if last and self.train.scheduled_sampling is not None:
+            raise ValueError(
+                "train.scheduled_sampling draws from the prediction after each symbol of a window, and with "
+                "stream.targets `last` only the one after the whole window is trained: remove one of the two"
+            )
         return self
 
 

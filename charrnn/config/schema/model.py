@@ -142,6 +142,19 @@ class JordanCore(GatedCore):
         return self.outputs
 
 
+class WindowCore(GatedCore):
+    """The window model of the course of 2016: input and hidden state each have a matrix and a function of their own,
+    and what comes of the two is added. Meant for a `windows` stream of as many symbols as the model should see."""
+
+    kind: Literal["window"]
+
+    nonlinearity: Literal["tanh", "relu"] = "tanh"
+    """The function of what comes from the hidden state; that of the input is ReLU."""
+
+    init: Literal["orthogonal", "identity"] = "orthogonal"
+    """Where the hidden matrix starts."""
+
+
 class LayerNormLstmCore(GatedCore):
     """LSTM with normalised sums (Ba, Kiros, Hinton 2016); it runs step by step."""
 
@@ -169,7 +182,7 @@ class MinLstmCore(ScannedCore):
 
 
 Core = Annotated[
-    LstmCore | GruCore | ElmanCore | JordanCore | LayerNormLstmCore | MinGruCore | MinLstmCore,
+    LstmCore | GruCore | ElmanCore | JordanCore | WindowCore | LayerNormLstmCore | MinGruCore | MinLstmCore,
     Field(discriminator="kind"),
     default_kind("lstm"),
 ]

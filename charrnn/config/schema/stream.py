@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from charrnn.config.schema.base import Count, Fraction, Section
+from charrnn.config.schema.base import Count, Fraction, Section, default_kind
 
 
 class FixedLengths(Section):
@@ -66,3 +66,46 @@ class Lanes(Section):
         if isinstance(self.lengths, RandomLengths) and self.lengths.least > self.chunk:
             raise ValueError(f"lengths.least ({self.lengths.least}) must be at most chunk ({self.chunk})")
         return self
+
+
+class Windows(Section):
+    """Windows of the text, each a row of its own that begins from a cold state; nothing is carried from one to the
+    next. Validation reads the windows of its split in the same way, in order, every window once; `evaluate.lanes` and
+    `evaluate.chunk` play no part in it."""
+
+    kind: Literal["windows"]
+
+    length: Count = 8
+    """Symbols that are read in a window, and the most that a prediction can see. A text that the model writes is drawn
+    in the same way: for each new symbol the last so many are read again from a cold state."""
+
+    stride: Count | None = None
+    """Tokens from the beginning of one window to that of the next; `null` means `length`: they lie side by side. A
+    smaller one lets them overlap."""
+
+    batch: Count = 64
+    """Windows per update: the rows of a batch."""
+
+    targets: Literal["each", "last"] = "each"
+    """`each` predicts a symbol after every symbol of a window; the last window of the text may be shorter. `last`
+    predicts only the one that follows a whole window (many-to-one): begin its samples with a `sample.seed` of at least
+    `length` symbols, as it has learned nothing about fewer."""
+
+    shuffle: bool = True
+    """Read the windows of training in another order in every epoch; `false` reads them as they lie in the text."""
+
+    @model_validator(mode="after")
+    def _leaves_no_gaps(self) -> Windows:
+        if self.stride is not None and self.stride > self.length:
+            raise ValueError(
+                f"stride ({self.stride}) must be at most length ({self.length}): the text between would never be read"
+            )
+        return self
+
+    @property
+    def hop(self) -> int:
+        """`stride` as a number."""
+        return self.length if self.stride is None else self.stride
+
+
+Stream = Annotated[Lanes | Windows, Field(discriminator="kind"), default_kind("lanes")]

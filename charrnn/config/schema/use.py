@@ -61,7 +61,7 @@ class Evaluate(Section):
 
     lanes: Count = 16
     """Lanes that the validation split is cut into; recorded with every figure, as it moves the figure a
-    little."""
+    little. A stream of windows is validated by its windows instead."""
 
     chunk: Count = 128
     """Tokens per row and step; for speed only, the figure does not depend on it."""
