@@ -44,7 +44,17 @@ class Row:
 
 
 NGRAM = "n-gram, interpolated Kneser–Ney, same text and split"
+TRAINING = "course of 2016, training"
 ROWS = {
+    "L1": Row(
+        "three characters, then the fourth", "configs/course/l1-three-characters.yaml", reference=2.972, source=TRAINING
+    ),
+    "L2": Row("eight characters, then the ninth", "configs/course/l2-recurrent.yaml", reference=1.642, source=TRAINING),
+    "L3": Row(
+        "a prediction after every character", "configs/course/l3-sequence.yaml", reference=1.726, source=TRAINING
+    ),
+    "L4": Row("L3 with one-hot input", "configs/course/l4-one-hot.yaml", reference=1.741, source=TRAINING),
+    "L5": Row("GRU, one-hot input", "configs/course/l5-gru.yaml", reference=1.692, source=TRAINING),
     "L6": Row(
         "stateful LSTM 256, Nietzsche lower-cased, split of 2018",
         "configs/nietzsche-lstm.yaml",

@@ -18,7 +18,7 @@ corpus:
   # split: [0.9, 0.05, 0.05]      # train, validation, test: each one unbroken passage
 
 model:
-  core: {{kind: lstm, hidden: 256, layers: 1, recurrent_dropout: 0.25}}     # lstm | gru | elman
+  core: {{kind: lstm, hidden: 256, layers: 1, recurrent_dropout: 0.25}}     # lstm | gru | elman | mingru | …
   head: {{dropout: 0.25}}          # short texts want dropout; megabytes of text want less
 
 train:
