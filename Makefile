@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP_ARGS ?=
 BIN := $(VENV)/bin
+# Two processes of one thread each: threads that wait for one another would slow each other down.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint format schema results schedules clean distclean
@@ -22,10 +24,10 @@ demo: setup  ## prepare the built-in corpus, train a small LSTM, compare it with
 	@$(BIN)/python scripts/demo.py
 
 test: setup  ## run all tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: lint  ## lint, types, import floors and the quick tests
-	$(BIN)/python -m pytest -q -m 'not slow'
+	$(PYTEST) -q -m 'not slow'
 
 lint: setup  ## formatting, lint, types, import floors
 	$(BIN)/ruff format --check .
