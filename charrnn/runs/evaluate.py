@@ -20,7 +20,7 @@ from charrnn.models.minimal import use_form
 from charrnn.runs.corpus import prepared
 from charrnn.runs.memory import out_of_memory
 from charrnn.runs.plan import apply_plan, make_plan, with_scan
-from charrnn.runs.resume import check_corpus, differences
+from charrnn.runs.resume import change, check_corpus, differences
 from charrnn.runs.use import config_of
 from charrnn.tasks.language import LanguageTask
 from charrnn.text.watch import Watch
@@ -182,7 +182,7 @@ def _check_dynamic(config: Config, wanted: Wanted) -> None:
 
 def _check_model(checkpoint: Checkpoint, loaded: Loaded) -> None:
     changed = differences(flatten(config_of(checkpoint)), flatten(loaded.config))
-    wrong = [f"{key}: {before} → {now}" for key, before, now in changed if key.startswith(_OF_THE_MODEL)]
+    wrong = [change(*difference) for difference in changed if difference[0].startswith(_OF_THE_MODEL)]
     if wrong:
         raise ConfigError(
             "the config is not the one that this model was trained with",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from charrnn.checkpoint.read import Checkpoint
@@ -22,6 +22,24 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple
     return [(key, before.get(key), now.get(key)) for key in keys if before.get(key) != now.get(key)]
 
 
+def change(key: str, before: Any, now: Any) -> str:
+    """How a user is told of a key with another value than before."""
+    return f"{key}: {flow(before)} → {flow(now)}"
+
+
+def sorted_changes(
+    before: Mapping[str, Any], now: Mapping[str, Any], fixed: Callable[[str], bool]
+) -> tuple[list[str], list[str]]:
+    """A line for each difference: those of keys that are `fixed`, which are refused, and those that take effect."""
+    refused, taken = [], []
+    for key, was, new in differences(before, now):
+        if fixed(key):
+            refused.append(f"{change(key, was, new)} (refused)")
+        else:
+            taken.append(f"{change(key, was, new)} (takes effect)")
+    return refused, taken
+
+
 def check_config(before: Mapping[str, Any], now: Mapping[str, Any], where: object) -> list[str]:
     """Hold the config of a checkpoint against that of this command.
 
@@ -36,8 +54,7 @@ def check_config(before: Mapping[str, Any], now: Mapping[str, Any], where: objec
     Raises:
         ConfigError: a key that makes the run what it is has changed.
     """
-    changed = differences(before, now)
-    refused = [_line(*change, "refused") for change in changed if is_identity(change[0])]
+    refused, taken = sorted_changes(before, now, is_identity)
     if refused:
         raise ConfigError(
             "the config no longer describes the run that is to be resumed",
@@ -45,7 +62,7 @@ def check_config(before: Mapping[str, Any], now: Mapping[str, Any], where: objec
             why="\n".join(["key: in the run → now", *refused]),
             hint="give these keys their former values, or start anew with --out DIR or --force",
         )
-    return [_line(*change, "takes effect") for change in changed]
+    return taken
 
 
 def check_corpus(checkpoint: Checkpoint, corpus: TokenCorpus) -> None:
@@ -70,7 +87,3 @@ def check_corpus(checkpoint: Checkpoint, corpus: TokenCorpus) -> None:
             why=f"digest in the run {digest[:16]}…, now {corpus.digest[:16]}…",
             hint="bring the former text back, or start anew with --out DIR or --force",
         )
-
-
-def _line(key: str, before: Any, now: Any, effect: str) -> str:
-    return f"{key}: {flow(before)} → {flow(now)} ({effect})"

@@ -20,7 +20,7 @@ from charrnn.errors import CheckpointError, UsageError
 from charrnn.logs.console import Console
 from charrnn.models.network import Network
 from charrnn.runs.folder import find_checkpoint
-from charrnn.runs.resume import differences
+from charrnn.runs.resume import change, differences
 from charrnn.runs.use import config_of
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.train.state import Arrays, load_arrays, model_arrays
@@ -83,7 +83,7 @@ class Origin:
         folder = min(str(self.checkpoint.folder), os.path.relpath(self.checkpoint.folder), key=len)
         console.note(f"starting from {folder} ({self.which}): {_counted(self.vocabulary, vocabulary)}")
         changed = [
-            f"{key}: {before} → {now}"
+            change(key, before, now)
             for key, before, now in differences(flatten(self.config), flatten(config))
             if key in _FORM or key.startswith("model.")
         ]

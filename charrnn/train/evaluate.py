@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from charrnn.contracts import Batch, Loss, Task
+from charrnn.contracts import Batch, Loss, Stream, Task
 
 
 @dataclass(frozen=True)
@@ -53,21 +53,7 @@ def evaluate(
     stream = task.stream(split, cut)
     if stream is None:
         return None
-    with _only_reading(model):
-        state = task.initial_state(model, stream.rows)
-        nats = torch.zeros((), dtype=torch.float64, device=device)
-        count = torch.zeros((), dtype=torch.int64, device=device)
-        places = _Places()
-        for step in range(stream.steps_per_epoch):
-            check()
-            batch = stream.batch(step, device)
-            loss = task.loss(model, batch, state)
-            state = loss.state
-            nats += loss.sum.double()
-            count += loss.count
-            if stream.positions:
-                places.add(batch, loss)
-    return Evaluation(nats.item() / count.item(), int(count.item()), stream.reading, places.means())
+    return _read(task, model, stream, device, check, cold=False)
 
 
 def position_losses(
@@ -98,14 +84,28 @@ def position_losses(
     stream = task.stream(split, cut)
     if stream is None:
         return None
-    places = _Places()
+    return _read(task, model, stream, device, check, cold=True).positions
+
+
+def _read(
+    task: Task, model: nn.Module, stream: Stream, device: torch.device, check: Callable[[], None], cold: bool
+) -> Evaluation:
+    """Run over a stream; `cold`: the state begins anew with every batch, and positions are told."""
     with _only_reading(model):
-        cold = task.initial_state(model, stream.rows)
+        begun = state = task.initial_state(model, stream.rows)
+        nats = torch.zeros((), dtype=torch.float64, device=device)
+        count = torch.zeros((), dtype=torch.int64, device=device)
+        places = _Places()
         for step in range(stream.steps_per_epoch):
             check()
             batch = stream.batch(step, device)
-            places.add(batch, task.loss(model, batch, cold))
-    return places.means()
+            loss = task.loss(model, batch, state)
+            state = begun if cold else loss.state
+            nats += loss.sum.double()
+            count += loss.count
+            if cold or stream.positions:
+                places.add(batch, loss)
+    return Evaluation(nats.item() / count.item(), int(count.item()), stream.reading, places.means())
 
 
 class _Places:

@@ -8,13 +8,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from charrnn.config.load import flatten
-from charrnn.config.render import flow
 from charrnn.config.schema import Config, is_manner
 from charrnn.errors import ConfigError, DataError, UsageError
 from charrnn.files.atomic import make_folder
 from charrnn.files.lock import LOCK, waiting_lock
 from charrnn.runs.folder import RunFolder
-from charrnn.runs.resume import differences
+from charrnn.runs.resume import sorted_changes
 from charrnn.tune.extra import optuna
 from charrnn.tune.journal import JOURNAL, journal_errors, open_journal
 from charrnn.tune.study import NAME, Study
@@ -87,8 +86,7 @@ def _config_of(begun: dict[str, Any], journal: Path) -> Config:
 
 def _changes(before: Config, now: Config, where: Path) -> list[str]:
     """A line for each key that differs and may; those that a trial depends on may not."""
-    changed = differences(flatten(before), flatten(now))
-    refused = [f"{key}: {flow(was)} → {flow(new)} (refused)" for key, was, new in changed if not _is_free(key)]
+    refused, taken = sorted_changes(flatten(before), flatten(now), lambda key: not _is_free(key))
     if refused:
         raise ConfigError(
             "the config no longer describes the study that is there",
@@ -96,7 +94,7 @@ def _changes(before: Config, now: Config, where: Path) -> list[str]:
             why="\n".join(["key: in the study → now", *refused]),
             hint="give these keys their former values, or begin another study with --out DIR",
         )
-    return [f"{key}: {flow(was)} → {flow(new)} (takes effect)" for key, was, new in changed]
+    return taken
 
 
 def _is_free(key: str) -> bool:
