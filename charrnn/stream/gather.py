@@ -13,25 +13,22 @@ import numpy as np
 import torch
 
 from charrnn.contracts import Batch
-from charrnn.stream.lanes import LanePlan, RowPlan, is_start
+from charrnn.stream.lanes import LanePlan, RowPlan
 from charrnn.stream.windows import WindowPlan
 from charrnn.text.vocabulary import Vocabulary
 
 
-def gather(tokens: np.ndarray, plan: RowPlan, documents: np.ndarray, device: torch.device) -> Batch:
+def gather(tokens: np.ndarray, plan: RowPlan, device: torch.device) -> Batch:
     """Read a plan's rows from the tokens of a split.
 
     Args:
         tokens: the split, one-dimensional, of any unsigned integer type; it may be memory-mapped.
         plan: what each row reads.
-        documents: where documents begin, ascending from 0.
         device: where the batch goes.
     """
     position_BT = (plan.start_B[:, None] + np.arange(plan.width)) % len(tokens)
     mask_BT = np.arange(plan.width) < plan.length_B[:, None]
-    x_BT = np.where(mask_BT & ~is_start(documents, position_BT), tokens[position_BT - 1], Vocabulary.START).astype(
-        np.int64
-    )
+    x_BT = np.where(mask_BT & ~plan.starts_BT, tokens[position_BT - 1], Vocabulary.START).astype(np.int64)
     y_BT = np.where(mask_BT, tokens[position_BT], Vocabulary.START).astype(np.int64)
     counts_BT = mask_BT & (np.arange(plan.width) >= plan.past)
     x, y, mask, counts = (torch.from_numpy(array).to(device) for array in (x_BT, y_BT, mask_BT, counts_BT))
@@ -39,22 +36,22 @@ def gather(tokens: np.ndarray, plan: RowPlan, documents: np.ndarray, device: tor
     return Batch(x, y, mask, counts, resets, plan.keep, plan.rate)
 
 
-class LaneStream:
-    """The batches of a split read in contiguous lanes.
+class TokenStream:
+    """The batches of a split, read as its plan says.
 
     Args:
         tokens: the split.
         plan: how it is cut.
     """
 
-    def __init__(self, tokens: np.ndarray, plan: LanePlan) -> None:
+    def __init__(self, tokens: np.ndarray, plan: LanePlan | WindowPlan) -> None:
         self.tokens = tokens
         self.plan = plan
 
     @property
     def rows(self) -> int:
-        """The number of lanes."""
-        return self.plan.lanes
+        """B."""
+        return self.plan.rows_per_batch
 
     @property
     def steps_per_epoch(self) -> int:
@@ -63,51 +60,14 @@ class LaneStream:
 
     @property
     def reading(self) -> Mapping[str, int]:
-        """The number of lanes."""
-        return {"lanes": self.plan.lanes}
+        """The number of lanes, or of windows."""
+        return self.plan.reading
 
     @property
     def positions(self) -> bool:
-        """Never: the columns of a chunk are no positions after a cold start."""
-        return False
+        """Whether the loss of every position after a cold start is told on its own."""
+        return self.plan.positions
 
     def batch(self, step: int, device: torch.device) -> Batch:
         """The batch of one step, counted from the beginning of training."""
-        return gather(self.tokens, self.plan.rows(step), self.plan.documents, device)
-
-
-class WindowStream:
-    """The batches of a split read in windows.
-
-    Args:
-        tokens: the split.
-        plan: how it is cut.
-    """
-
-    def __init__(self, tokens: np.ndarray, plan: WindowPlan) -> None:
-        self.tokens = tokens
-        self.plan = plan
-
-    @property
-    def rows(self) -> int:
-        """Windows per batch."""
-        return self.plan.batch
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Batches in one pass over the split."""
-        return self.plan.steps_per_epoch
-
-    @property
-    def reading(self) -> Mapping[str, int]:
-        """The number of windows."""
-        return {"windows": self.plan.windows}
-
-    @property
-    def positions(self) -> bool:
-        """Whether every position is told on its own: not where only the last one counts."""
-        return not self.plan.last
-
-    def batch(self, step: int, device: torch.device) -> Batch:
-        """The batch of one step, counted from the beginning of training."""
-        return gather(self.tokens, self.plan.rows(step), self.plan.documents, device)
+        return gather(self.tokens, self.plan.rows(step), device)

@@ -12,7 +12,7 @@ Shapes: B rows (lanes), T columns.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -35,6 +35,7 @@ class RowPlan:
         width: T.
         past: the first columns, so many, hold tokens that do not count: they are there to be read.
         keep: the state after so many columns is what the next step begins with.
+        starts_BT: whether a target is the first of a document.
         resets: for each column in front of which some row's state begins anew: which rows.
         rate: what the learning rate of this step is multiplied by.
     """
@@ -44,6 +45,7 @@ class RowPlan:
     width: int
     past: int
     keep: int
+    starts_BT: np.ndarray
     resets: Mapping[int, np.ndarray]
     rate: float
 
@@ -51,7 +53,13 @@ class RowPlan:
         """The rows of one process out of `world`; joined in order, the ranks' rows are all rows."""
         cut = np.array_split(np.arange(len(self.start_B)), world)[rank]
         resets = {column: rows_B[cut] for column, rows_B in self.resets.items()}
-        return RowPlan(self.start_B[cut], self.length_B[cut], self.width, self.past, self.keep, resets, self.rate)
+        return replace(
+            self,
+            start_B=self.start_B[cut],
+            length_B=self.length_B[cut],
+            starts_BT=self.starts_BT[cut],
+            resets=resets,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +99,21 @@ class LanePlan:
             )
 
     @property
+    def rows_per_batch(self) -> int:
+        """B."""
+        return self.lanes
+
+    @property
+    def reading(self) -> Mapping[str, int]:
+        """The number of lanes."""
+        return {"lanes": self.lanes}
+
+    @property
+    def positions(self) -> bool:
+        """Never: the columns of a chunk are no positions after a cold start."""
+        return False
+
+    @property
     def starts_B(self) -> np.ndarray:
         """Where each lane begins, in an epoch that is not shifted."""
         return np.concatenate([[0], np.cumsum(self.lengths_B)[:-1]])
@@ -119,21 +142,18 @@ class LanePlan:
         width = int(edges[k + 1] - first)
         start_B = (self.shift(epoch) + self.starts_B + first) % self.tokens
         length_B = np.clip(self.lengths_B - first, 0, width)
-        reset_BT = self._documents_begin(start_B, width)
+        starts_BT = first_of_documents(self.documents, start_B, length_B, width, self.tokens)
+        reset_BT = starts_BT.copy()
         for j in range(int(np.searchsorted(edges, first)), k + 1):
             reset_BT[:, edges[j] - first] |= self._begun_anew(epoch, j)
         reset_BT &= np.arange(width) < length_B[:, None]
-        resets = {int(column): reset_BT[:, column] for column in np.flatnonzero(reset_BT.any(0))}
         rate = 1.0 if isinstance(self.lengths, FixedLengths) else float(edges[k + 1] - edges[k]) / self.chunk
-        return RowPlan(start_B, length_B, width, int(edges[k] - first), int(after - first), resets, rate)
+        past, keep = int(edges[k] - first), int(after - first)
+        return RowPlan(start_B, length_B, width, past, keep, starts_BT, by_column(reset_BT), rate)
 
     @property
     def _longest(self) -> int:
         return -(-self.tokens // self.lanes)
-
-    def _documents_begin(self, start_B: np.ndarray, width: int) -> np.ndarray:
-        """Which rows and columns hold the first token of a document."""
-        return is_start(self.documents, (start_B[:, None] + np.arange(width)) % self.tokens)
 
     def _begun_anew(self, epoch: int, k: int) -> np.ndarray:
         """Which rows begin anew in front of chunk k of an epoch."""
@@ -142,10 +162,19 @@ class LanePlan:
         return uniforms(self.lanes, self.seed, "reset", epoch, k) < self.reset_chance
 
 
-def is_start(documents: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Which of the positions are in `documents`, ascending from 0."""
-    begins: np.ndarray = documents[np.searchsorted(documents, positions, side="right") - 1] == positions
-    return begins
+def first_of_documents(
+    documents: np.ndarray, start_B: np.ndarray, length_B: np.ndarray, width: int, tokens: int
+) -> np.ndarray:
+    """Which targets of the rows are the first of a document: starts_BT. The split is read as a ring."""
+    columns = np.arange(width)
+    position_BT = (start_B[:, None] + columns) % tokens
+    first_BT: np.ndarray = documents[np.searchsorted(documents, position_BT, side="right") - 1] == position_BT
+    return first_BT & (columns < length_B[:, None])
+
+
+def by_column(reset_BT: np.ndarray) -> dict[int, np.ndarray]:
+    """The columns in which any row begins anew, each with its rows."""
+    return {int(column): reset_BT[:, column] for column in np.flatnonzero(reset_BT.any(0))}
 
 
 def auto_lanes(tokens: int, chunk: int) -> int:

@@ -10,6 +10,7 @@ Shapes: B rows (windows), T columns.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from charrnn.config.schema.stream import Windows
 from charrnn.errors import DataError
 from charrnn.stream.chance import shuffled
-from charrnn.stream.lanes import RowPlan, is_start
+from charrnn.stream.lanes import RowPlan, by_column, first_of_documents
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,21 @@ class WindowPlan:
             )
 
     @property
+    def rows_per_batch(self) -> int:
+        """B."""
+        return self.batch
+
+    @property
+    def reading(self) -> Mapping[str, int]:
+        """The number of windows."""
+        return {"windows": self.windows}
+
+    @property
+    def positions(self) -> bool:
+        """Whether every position is told on its own: not where only the last one counts."""
+        return not self.last
+
+    @property
     def windows(self) -> int:
         """How many windows there are."""
         whole = (self.tokens - self.length) // self.stride + 1
@@ -76,13 +92,11 @@ class WindowPlan:
             window_B = shuffled(window_B, self.windows, self.seed, "order of windows", epoch)
         start_B = window_B * self.stride
         length_B = np.where(there_B, np.minimum(self.length, self.tokens - start_B), 0)
-        columns = np.arange(self.length)
-        begins_BT = is_start(self.documents, (start_B[:, None] + columns) % self.tokens)
-        begins_BT &= columns < length_B[:, None]
-        begins_BT[:, 0] = True
-        resets = {int(column): begins_BT[:, column] for column in np.flatnonzero(begins_BT.any(0))}
+        starts_BT = first_of_documents(self.documents, start_B, length_B, self.length, self.tokens)
+        reset_BT = starts_BT.copy()
+        reset_BT[:, 0] = True
         past = self.length - 1 if self.last else 0
-        return RowPlan(start_B, length_B, self.length, past, self.length, resets, rate=1.0)
+        return RowPlan(start_B, length_B, self.length, past, self.length, starts_BT, by_column(reset_BT), rate=1.0)
 
 
 def window_plan(settings: Windows, tokens: int, documents: np.ndarray, seed: int, training: bool) -> WindowPlan:

@@ -16,7 +16,7 @@ from charrnn.corpus.tokens import Split, TokenCorpus
 from charrnn.models.build import build_model
 from charrnn.models.core import Draws, State
 from charrnn.models.feedback import mixed_inputs, share_of_draws
-from charrnn.stream.gather import LaneStream, WindowStream
+from charrnn.stream.gather import TokenStream
 from charrnn.stream.lanes import LanePlan, auto_lanes
 from charrnn.stream.windows import window_plan
 
@@ -34,7 +34,7 @@ class LanguageTask:
         self.corpus = corpus
         self.vocabulary = corpus.vocabulary
 
-    def stream(self, split: str, cut: tuple[int, int] | None = None) -> LaneStream | WindowStream | None:
+    def stream(self, split: str, cut: tuple[int, int] | None = None) -> TokenStream | None:
         """Training lanes for `train`, evaluation lanes for the other splits, or windows for all of them; None where the
         split is empty.
 
@@ -48,12 +48,14 @@ class LanguageTask:
         settings = self.config.stream
         if cut is None and isinstance(settings, Windows):
             seed = self.config.train.seed
-            return WindowStream(tokens, window_plan(settings, len(tokens), part.documents, seed, split == "train"))
+            return TokenStream(tokens, window_plan(settings, len(tokens), part.documents, seed, split == "train"))
         if cut is None and split != "train":
             cut = self.config.evaluate.lanes, self.config.evaluate.chunk
         if cut is not None:
-            return LaneStream(tokens, LanePlan(len(tokens), min(cut[0], len(tokens)), cut[1], documents=part.documents))
-        return LaneStream(tokens, self._training_plan(part))
+            return TokenStream(
+                tokens, LanePlan(len(tokens), min(cut[0], len(tokens)), cut[1], documents=part.documents)
+            )
+        return TokenStream(tokens, self._training_plan(part))
 
     def _training_plan(self, part: Split) -> LanePlan:
         settings, tokens = self.config.stream, len(part.tokens)

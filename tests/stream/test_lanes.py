@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from charrnn.config.schema.stream import FixedLengths, RandomLengths
 from charrnn.errors import DataError
 from charrnn.stream.chance import uniforms
-from charrnn.stream.gather import LaneStream, gather
+from charrnn.stream.gather import TokenStream, gather
 from charrnn.stream.lanes import LanePlan, auto_lanes
 from charrnn.text.vocabulary import Vocabulary
 
@@ -59,7 +59,7 @@ def text(tokens: int) -> np.ndarray:
 
 
 def epoch_of(plan: LanePlan, epoch: int) -> list[Any]:
-    stream = LaneStream(text(plan.tokens), plan)
+    stream = TokenStream(text(plan.tokens), plan)
     return [stream.batch(epoch * plan.steps_per_epoch + k, CPU) for k in range(plan.steps_per_epoch)]
 
 
@@ -159,8 +159,8 @@ def test_a_plan_is_a_pure_function_of_the_step(settings: dict[str, Any], step: i
 @given(plans, st.integers(0, 100), st.integers(1, 8))
 def test_the_rows_of_all_ranks_joined_are_the_rows_of_one_process(plan: LanePlan, step: int, world: int) -> None:
     tokens = text(plan.tokens)
-    whole = gather(tokens, plan.rows(step), plan.documents, CPU)
-    parts = [gather(tokens, plan.rows(step).rank(rank, world), plan.documents, CPU) for rank in range(world)]
+    whole = gather(tokens, plan.rows(step), CPU)
+    parts = [gather(tokens, plan.rows(step).rank(rank, world), CPU) for rank in range(world)]
     for name in ("x_BT", "y_BT", "mask_BT", "counts_BT"):
         assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(whole, name))
     for column, rows_B in whole.resets.items():
@@ -217,7 +217,7 @@ def test_the_chance_of_a_reset_is_what_was_asked_for() -> None:
 
 def test_no_lane_skips_text_between_chunks() -> None:
     """The course's lanes jumped 504 characters at every carry: row r of batch k held window 64k + r."""
-    stream = LaneStream(text(8 * 64 * 3), LanePlan(8 * 64 * 3, 64, 8))
+    stream = TokenStream(text(8 * 64 * 3), LanePlan(8 * 64 * 3, 64, 8))
     first, second = stream.batch(0, CPU), stream.batch(1, CPU)
     assert second.y_BT[:, 0].tolist() == (first.y_BT[:, -1] + 1).tolist()
 

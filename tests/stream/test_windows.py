@@ -14,7 +14,7 @@ from charrnn.config.schema.stream import Windows
 from charrnn.contracts import Batch
 from charrnn.errors import DataError
 from charrnn.stream.chance import shuffled
-from charrnn.stream.gather import WindowStream, gather
+from charrnn.stream.gather import TokenStream, gather
 from charrnn.stream.windows import WindowPlan, window_plan
 from charrnn.text.vocabulary import Vocabulary
 
@@ -48,7 +48,7 @@ def text(tokens: int) -> np.ndarray:
 
 
 def epoch_of(plan: WindowPlan, epoch: int) -> list[Batch]:
-    stream = WindowStream(text(plan.tokens), plan)
+    stream = TokenStream(text(plan.tokens), plan)
     return [stream.batch(epoch * plan.steps_per_epoch + k, CPU) for k in range(plan.steps_per_epoch)]
 
 
@@ -145,8 +145,8 @@ def test_a_plan_is_a_pure_function_of_the_step(settings: dict[str, Any], step: i
 @given(plans, st.integers(0, 100), st.integers(1, 8))
 def test_the_rows_of_all_ranks_joined_are_the_rows_of_one_process(plan: WindowPlan, step: int, world: int) -> None:
     tokens = text(plan.tokens)
-    whole = gather(tokens, plan.rows(step), plan.documents, CPU)
-    parts = [gather(tokens, plan.rows(step).rank(rank, world), plan.documents, CPU) for rank in range(world)]
+    whole = gather(tokens, plan.rows(step), CPU)
+    parts = [gather(tokens, plan.rows(step).rank(rank, world), CPU) for rank in range(world)]
     for name in ("x_BT", "y_BT", "mask_BT", "counts_BT"):
         assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(whole, name))
     for column, rows_B in whole.resets.items():

@@ -53,7 +53,7 @@ class LaneSlice:
         return False
 
     def batch(self, step: int, device: torch.device) -> Batch:
-        return gather(self.tokens, self.plan.rows(step).rank(self.rank, self.world), self.plan.documents, device)
+        return gather(self.tokens, self.plan.rows(step).rank(self.rank, self.world), device)
 
 
 class Transparent:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from charrnn.config.schema.use import Dynamic, RmsDynamic, SgdDynamic
 from charrnn.errors import DivergedError, Interrupted
-from charrnn.stream.gather import LaneStream
+from charrnn.stream.gather import TokenStream
 from charrnn.stream.lanes import LanePlan
 from charrnn.tasks.language import LanguageTask
 from charrnn.text.watch import Watch
@@ -85,7 +85,7 @@ def test_what_comes_later_moves_no_loss_before_it(make_task: MakeTask, settings:
     assert (other[p:] != tokens[p:]).any()
 
     def each(text: np.ndarray) -> Tensor:
-        stream = LaneStream(text, LanePlan(len(text), 1, settings.segment))
+        stream = TokenStream(text, LanePlan(len(text), 1, settings.segment))
         losses = dynamic_losses(task, model, stream, CPU, rules)
         return torch.cat([loss.each.detach()[0] for loss in losses])[: len(text)]
 
@@ -94,7 +94,7 @@ def test_what_comes_later_moves_no_loss_before_it(make_task: MakeTask, settings:
     assert not torch.equal(one[p:], two[p:])
 
 
-def gradients(task: LanguageTask, model: nn.Module, stream: LaneStream, step: int, state: Any) -> tuple[Any, Any]:
+def gradients(task: LanguageTask, model: nn.Module, stream: TokenStream, step: int, state: Any) -> tuple[Any, Any]:
     """The loss of a segment by plain back-propagation, and the gradients of its mean."""
     model.zero_grad()
     loss = task.loss(model, stream.batch(step, CPU), state)
