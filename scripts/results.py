@@ -73,6 +73,18 @@ ROWS = {
         "configs/craft/tune-nietzsche.yaml",
         measure.searched,
     ),
+    "L7": Row(
+        "two stateful LSTMs of 512, dense layer, BatchNorm on the embedding",
+        "configs/course/l7-stacked.yaml",
+        reference=1.263,
+        source="course of 2018, validation",
+    ),
+    "L7-plain": Row(
+        "the same without BatchNorm",
+        "configs/course/l7-plain.yaml",
+        reference=1.263,
+        source="course of 2018, validation",
+    ),
     "L11": Row(NGRAM, "configs/nietzsche-lstm.yaml", measure.ngrams),
     "tiny": Row(
         "LSTM 384, tiny-shakespeare, first 90 % / last 10 %",
