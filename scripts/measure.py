@@ -8,50 +8,117 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, median
 from typing import Any
 
+from charrnn.config.load import load_config
+
 ROOT = Path(__file__).resolve().parent.parent
+CHARRNN = ("-m", "charrnn")
+BROKEN = ("scripts/broken_lanes.py",)
+SEEDS = (1, 2, 3)
+
+Measured = dict[str, Any]
 
 
-def charrnn(*arguments: str) -> dict[str, Any]:
-    """Run a command of charrnn and return the JSON it prints."""
-    done = subprocess.run(command(*arguments), cwd=ROOT, check=True, stdout=subprocess.PIPE)
-    return json.loads(done.stdout)
+@dataclass(frozen=True)
+class Place:
+    """Where runs go, and whether each does only a few steps, to see that all of it works.
+
+    Attributes:
+        runs: the folder of the runs, from the root of the repository.
+        quick: a few steps of everything.
+        settings: `key=value` for every config.
+    """
+
+    runs: str = "runs"
+    quick: bool = False
+    settings: tuple[str, ...] = ()
+
+    def training(self, config: str, *settings: str, name: str | None = None) -> list[str]:
+        """The arguments that train a config, or go on with its run; `name` is the run's, if it is not the config's."""
+        own_place = name is None and self.runs == "runs"
+        out = [] if own_place else ["--out", f"{self.runs}/{name or Path(config).stem}"]
+        return ["train", config, *self.set(*settings), *out, "--resume"]
+
+    def set(self, *settings: str) -> list[str]:
+        """The options that set these keys, and the place's own."""
+        few = ("train.epochs=null", "train.max_steps=2", "evaluate.every=1000", "sample.length=5")
+        return [part for key in (*settings, *self.settings, *(few if self.quick else ())) for part in ("--set", key)]
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "charrnn", *arguments, "--json"]
+def charrnn(*arguments: str, program: tuple[str, ...] = CHARRNN) -> dict[str, Any]:
+    """Run a command of charrnn and return the JSON it prints; where it fails, so does the measuring, with its code."""
+    done = subprocess.run(command(*arguments, program=program), cwd=ROOT, check=False, stdout=subprocess.PIPE)
+    if done.returncode:
+        sys.exit(done.returncode)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
-def trained(config: str, *settings: str) -> dict[str, Any]:
+def command(*arguments: str, program: tuple[str, ...] = CHARRNN) -> list[str]:
+    return [sys.executable, *program, *arguments, "--json"]
+
+
+def trained(place: Place, config: str, *settings: str, name: str | None = None) -> Measured:
     """A run from its config."""
-    arguments = ["train", config, *settings, "--resume"]
-    outcome = charrnn(*arguments)
-    check = charrnn("train", config, "--check")
+    return _run(place, place.training(config, *settings, name=name), config, settings)
+
+
+def broken(place: Place, config: str) -> Measured:
+    """The same run on rows that jump over text at every carry, as those of the course of 2016 did."""
+    arguments = place.training(config, name=f"{Path(config).stem}-broken-lanes")
+    return _run(place, arguments, config, (), BROKEN)
+
+
+def _run(
+    place: Place, arguments: list[str], config: str, settings: tuple[str, ...], program: tuple[str, ...] = CHARRNN
+) -> Measured:
+    outcome = charrnn(*arguments, program=program)
+    check = charrnn("train", config, *place.set(*settings), "--check")
     run = ROOT / outcome["run"]
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    last = [record for record in records if record["split"] == "valid"][-1]
-    best = outcome["best"]
+    valid = [record for record in records if record["split"] == "valid"]
+    last, best = valid[-1], outcome["best"]
     return {
-        "command": typed(arguments),
+        "command": typed(arguments, program),
         **conditions(run),
         "figures": {
+            "train_nats_last_epoch": last["train_nats"],
             "valid_nats": best["nats"],
             "valid_bits_per_char": best["bits_per_char"],
             "valid_step": best["step"],
             **{f"valid_{how}": last[how] for how in ("lanes", "windows") if how in last},
             **{f"valid_nats_position_{k}": nats for k, nats in enumerate(last.get("positions", []), start=1)},
-            "train_nats_last_epoch": last["train_nats"],
             "steps": outcome["step"],
+            "predictions_per_epoch": predictions(config, place.set(*settings)[1::2], check),
             "parameters": check["parameters"],
+            "chars_per_second": round(median(r["chars_per_second"] for r in records if r["split"] == "train")),
+        },
+        "curve": {
+            "epoch": [record["epoch"] for record in valid],
+            "train_nats": [round(record["train_nats"], 4) for record in valid],
+            "valid_nats": [round(record["nats"], 4) for record in valid],
         },
     }
 
 
-def ngrams(config: str) -> dict[str, Any]:
+def predictions(config: str, settings: list[str], check: dict[str, Any]) -> int:
+    """How many symbols one pass over the training text predicts."""
+    stream = load_config(ROOT / config, settings).config.stream
+    if stream.kind == "windows" and stream.targets == "last":
+        return int(check["windows"])
+    manifest = json.loads((ROOT / check["corpus"] / "manifest.json").read_text(encoding="utf-8"))
+    train = manifest["splits"]["train"]
+    return int(train["end"] - train["start"])
+
+
+def ngrams(place: Place, config: str) -> Measured:
     """Kneser–Ney of every order on the config's text."""
-    arguments = ["baseline", config]
+    arguments = ["baseline", config, *place.set()]
     table = charrnn(*arguments)
     return {
         "command": typed(arguments),
@@ -67,24 +134,62 @@ def ngrams(config: str) -> dict[str, Any]:
     }
 
 
-def at_suggested_rate(config: str) -> dict[str, Any]:
+def over_seeds(key: str, names: tuple[str, str]) -> Callable[[Place, str], Measured]:
+    """What a switch of the config buys: the config's runs with it and without it, over some seeds; the names say which
+    is which."""
+
+    def measured(place: Place, config: str) -> Measured:
+        stem = Path(config).stem
+        runs = {
+            name: [
+                trained(place, config, f"{key}={value}", f"train.seed={seed}", name=f"{stem}-{value}-seed-{seed}")
+                for seed in SEEDS
+            ]
+            for name, value in zip(names, ("true", "false"), strict=True)
+        }
+        ours, other = ([run["figures"]["valid_nats"] for run in runs[name]] for name in names)
+        gains = [without - having for having, without in zip(ours, other, strict=True)]
+        first = runs[names[0]][0]
+        return first | {
+            "command": "\n".join(run["command"] for name in names for run in runs[name]),
+            "seeds": list(SEEDS),
+            "reference": {"nats": round(fmean(other), 4), "source": names[1]},
+            "figures": {
+                "train_nats_last_epoch": fmean(run["figures"]["train_nats_last_epoch"] for run in runs[names[0]]),
+                "valid_nats": fmean(ours),
+                "valid_bits_per_char": fmean(run["figures"]["valid_bits_per_char"] for run in runs[names[0]]),
+                "gain_nats": fmean(gains),
+                "least_gain_nats": min(gains),
+                "largest_gain_nats": max(gains),
+                "parameters": first["figures"]["parameters"],
+                "chars_per_second": first["figures"]["chars_per_second"],
+            },
+            "curves": {name: [run["curve"] for run in runs[name]] for name in names},
+        }
+
+    return measured
+
+
+def at_suggested_rate(place: Place, config: str) -> Measured:
     """The run of a config, its rate the one that the range test suggests."""
-    test = ["find-lr", config]
+    name = f"{Path(config).stem}-find-lr"
+    steps = ["--steps", "20"] if place.quick else []
+    test = ["find-lr", config, *place.set(), *steps, "--picture", f"{place.runs}/{name}.svg"]
     rate = f"{charrnn(*test)['suggestion']:g}"
-    out = f"runs/{Path(config).stem}-find-lr"
-    measured = trained(config, "--set", f"train.optimizer.lr={rate}", "--out", out)
+    measured = trained(place, config, f"train.optimizer.lr={rate}", name=name)
     figures = measured["figures"] | {"suggested_rate": float(rate)}
     return measured | {"command": f"{typed(test)}\n{measured['command']}", "figures": figures}
 
 
-def adapting(config: str) -> dict[str, Any]:
+def adapting(place: Place, config: str) -> Measured:
     """A run of a config, evaluated as it learns from what it reads; held against itself when it does not."""
-    outcome = charrnn("train", config, "--resume")
-    arguments = ["evaluate", outcome["run"], "--config", config, "--dynamic"]
-    found = charrnn(*arguments)
+    training = place.training(config)
+    outcome = charrnn(*training)
+    evaluating = ["evaluate", outcome["run"], "--config", config, *place.set(), "--dynamic"]
+    found = charrnn(*evaluating)
     dynamic = found["dynamic"]
     return {
-        "command": f"{typed(['train', config, '--resume'])}\n{typed(arguments)}",
+        "command": f"{typed(training)}\n{typed(evaluating)}",
         **conditions(ROOT / outcome["run"]),
         "reference": {"nats": round(dynamic["static"]["nats"], 4), "source": "the same model, not adapting"},
         "figures": {
@@ -101,16 +206,17 @@ def adapting(config: str) -> dict[str, Any]:
     }
 
 
-def searched(config: str) -> dict[str, Any]:
+def searched(place: Place, config: str) -> Measured:
     """The best trial of a study that two processes share, held against the config itself at the same budget."""
-    arguments = ["tune", config]
+    few = ["--trials", "2", "--set", "tune.max_steps=2", "--out", f"{place.runs}/{Path(config).stem}"]
+    arguments = ["tune", config, *place.set(), *(few if place.quick else [])]
     one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
     workers = [
         subprocess.Popen(command(*arguments), cwd=ROOT, env=one_thread, stdout=subprocess.PIPE) for _ in range(2)
     ]
     printed = [worker.communicate()[0] for worker in workers]
     if any(worker.returncode for worker in workers):
-        sys.exit("scripts/results.py: a process of the search failed")
+        sys.exit(max(worker.returncode for worker in workers))
     report = max(map(json.loads, printed), key=lambda report: report["counts"]["complete"] + report["counts"]["pruned"])
     best, default = report["best"], report["default"]
     return {
@@ -129,9 +235,9 @@ def searched(config: str) -> dict[str, Any]:
     }
 
 
-def typed(arguments: list[str]) -> str:
+def typed(arguments: list[str], program: tuple[str, ...] = CHARRNN) -> str:
     """A command as a user types it."""
-    return shlex.join(["charrnn", *arguments])
+    return shlex.join([*(["charrnn"] if program == CHARRNN else ["python", *program]), *arguments])
 
 
 def conditions(run: Path) -> dict[str, Any]:

@@ -1,117 +1,86 @@
 """The record of measured results: `docs/results.json`; `docs/results.md` and the README's table are drawn from it.
 
-    scripts/results.py measure ROW        run the row's command and put what it measured into docs/results.json
-    scripts/results.py draw               draw docs/results.md and the table in README.md again
+    scripts/results.py course [--quick]   measure every row that this checkout has not measured yet
+    scripts/results.py measure ROW...     measure these rows, measured or not
+    scripts/results.py draw               draw docs/results.md, its pictures and the README's table again
 
-Rows are those below. A row's figures are read from the run that its command made, never typed. A run that is finished
-already is not trained again, so `measure` can be stopped and started.
+Rows are those of `scripts/rows.py`. A row's figures are read from the runs that its commands made, never typed. It can
+be stopped and started: a run goes on where it stopped, and a finished one is not trained again. `--quick` does a few
+steps of every row, in runs/quick and with a page there, to see that all of it works.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
+import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import measure
+import page
+from measure import ROOT, Place
+from rows import ROWS, Row
 
-ROOT = Path(__file__).resolve().parent.parent
+from charrnn.config.load import load_config
+from charrnn.files.atomic import make_folder, write_text
+
 RESULTS = ROOT / "docs" / "results.json"
-PAGE = ROOT / "docs" / "results.md"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- results: drawn by scripts/results.py from docs/results.json -->", "<!-- end of results -->"
-
-
-@dataclass(frozen=True)
-class Row:
-    """What is measured, by which config and how, and what it is held against: nats per character, and whose they are.
-
-    `against` names another row; without it and `reference` the measuring may bring a reference of its own.
-    """
-
-    title: str
-    config: str
-    how: Callable[[str], dict[str, Any]] = measure.trained
-    reference: float | None = None
-    source: str = "—"
-    against: str | None = None
-
-
-NGRAM = "n-gram, interpolated Kneser–Ney, same text and split"
-TRAINING = "course of 2016, training"
-ROWS = {
-    "L1": Row(
-        "three characters, then the fourth", "configs/course/l1-three-characters.yaml", reference=2.972, source=TRAINING
-    ),
-    "L2": Row("eight characters, then the ninth", "configs/course/l2-recurrent.yaml", reference=1.642, source=TRAINING),
-    "L3": Row(
-        "a prediction after every character", "configs/course/l3-sequence.yaml", reference=1.726, source=TRAINING
-    ),
-    "L4": Row("L3 with one-hot input", "configs/course/l4-one-hot.yaml", reference=1.741, source=TRAINING),
-    "L5": Row("GRU, one-hot input", "configs/course/l5-gru.yaml", reference=1.692, source=TRAINING),
-    "L6": Row(
-        "stateful LSTM 256, Nietzsche lower-cased, split of 2018",
-        "configs/nietzsche-lstm.yaml",
-        reference=1.358,
-        source="course of 2018, validation",
-    ),
-    "L6-find-lr": Row(
-        "L6 at the rate that `charrnn find-lr` suggests",
-        "configs/nietzsche-lstm.yaml",
-        measure.at_suggested_rate,
-        source="L6, its rate tuned by hand",
-        against="L6",
-    ),
-    "L6-tune": Row(
-        "L6 for two epochs, the best of a search by two processes",
-        "configs/craft/tune-nietzsche.yaml",
-        measure.searched,
-    ),
-    "L7": Row(
-        "two stateful LSTMs of 512, dense layer, BatchNorm on the embedding",
-        "configs/course/l7-stacked.yaml",
-        reference=1.263,
-        source="course of 2018, validation",
-    ),
-    "L7-plain": Row(
-        "the same without BatchNorm",
-        "configs/course/l7-plain.yaml",
-        reference=1.263,
-        source="course of 2018, validation",
-    ),
-    "L11": Row(NGRAM, "configs/nietzsche-lstm.yaml", measure.ngrams),
-    "tiny": Row(
-        "LSTM 384, tiny-shakespeare, first 90 % / last 10 %",
-        "configs/shakespeare-lstm.yaml",
-        reference=1.4697,
-        source="nanoGPT, 10.65 M parameters, validation",
-    ),
-    "tiny-dynamic": Row(
-        "the same, adapting to what it reads (dynamic evaluation)",
-        "configs/shakespeare-lstm.yaml",
-        measure.adapting,
-    ),
-    "demo": Row("small stateful LSTM, Python's language reference (`make demo`)", "configs/demo.yaml"),
-    "demo-L11": Row(NGRAM, "configs/demo.yaml", measure.ngrams),
-}
+MEASURED = ROOT / "runs" / "measured"
+QUICK = "runs/quick"
 
 
 def main(arguments: list[str]) -> None:
     match arguments:
-        case ["measure", name] if name in ROWS:
-            commit = current_commit()  # of the code that measures, not of what is there when it is done
-            store(name, {"commit": commit, **ROWS[name].how(ROWS[name].config)})
-            draw()
+        case ["course"]:
+            course()
+        case ["course", "--quick"]:
+            quick(Place(QUICK, quick=True))
+        case ["measure", *names] if names and all(name in ROWS for name in names):
+            for name in names:
+                keep(name, measured(name, Place()))
         case ["draw"]:
-            draw()
+            draw(read(RESULTS))
         case _:
-            sys.exit(f"usage: scripts/results.py measure {'|'.join(ROWS)} | draw")
+            sys.exit(f"usage: scripts/results.py course [--quick] | draw | measure ROW...\nrows: {' '.join(ROWS)}")
+
+
+def course() -> None:
+    """Every row, from where the last call stopped; what it measured is in runs/measured."""
+    for name in ROWS:
+        known = read(MEASURED / f"{name}.json")
+        if known.get("of") == fingerprint(ROWS[name]):
+            say(f"{name}: measured already")
+            put(name, known["record"])
+        else:
+            say(f"{name}: {ROWS[name].title}")
+            keep(name, measured(name, Place()))
+
+
+def quick(place: Place) -> None:
+    """A few steps of every row; what that gives is no result, and is kept apart from results."""
+    shutil.rmtree(ROOT / place.runs, ignore_errors=True)
+    records: dict[str, Any] = {}
+    for name in ROWS:
+        say(f"{name}: a few steps")
+        records[name] = complete(name, measured(name, place, commit="none"), records)
+    folder = ROOT / place.runs
+    write_json(folder / "results.json", records)
+    write_text(folder / "results.md", page.page(records))
+    page.draw_pictures(folder, records)
+    say(f"all {len(ROWS)} rows work; their pages are in {place.runs}")
+
+
+def measured(name: str, place: Place, commit: str | None = None) -> dict[str, Any]:
+    """What a row measures, and with which code."""
+    # Asked before measuring: it is the code that measures, not what is there when it is done.
+    return {"commit": commit or current_commit(), **ROWS[name].how(place, ROWS[name].config)}
 
 
 def current_commit() -> str:
@@ -125,69 +94,70 @@ def git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
-def store(name: str, measured: dict[str, Any]) -> None:
-    row = ROWS[name]
-    records = read()
-    nats = round(records[row.against]["figures"]["valid_nats"], 4) if row.against else row.reference
-    records[name] = {
-        "title": row.title,
-        "config": row.config,
-        "reference": {"nats": nats, "source": row.source},
-        "machine": f"{os.cpu_count()} CPU cores, {platform.system()} {platform.machine()}, Python "
-        f"{platform.python_version()}",
-        **measured,
-    }
+def fingerprint(row: Row) -> str:
+    """Tells a row from what it was before its config or its way of measuring changed."""
+    config = load_config(ROOT / row.config).config.model_dump_json()
+    return hashlib.sha256(f"{row.how.__qualname__} {config}".encode()).hexdigest()
+
+
+def keep(name: str, record: dict[str, Any]) -> None:
+    """A row has been measured: remember it here, and record it."""
+    make_folder(MEASURED)
+    write_json(MEASURED / f"{name}.json", {"of": fingerprint(ROWS[name]), "record": record})
+    put(name, record)
+
+
+def put(name: str, record: dict[str, Any]) -> None:
+    """Record a row, and draw the pages again."""
+    records = read(RESULTS)
+    records[name] = complete(name, record, records)
     ordered = {key: records[key] for key in ROWS if key in records}
-    RESULTS.write_text(json.dumps(ordered, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(RESULTS, ordered)
+    draw(ordered)
 
 
-def read() -> dict[str, Any]:
-    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+def complete(name: str, record: dict[str, Any], records: dict[str, Any]) -> dict[str, Any]:
+    """A measured row with its title and what it is held against; a training loss is held against a training loss."""
+    row = ROWS[name]
+    nats = row.reference
+    if row.against in records:
+        nats = round(records[row.against]["figures"]["valid_nats"], 4)
+    cores = f"{os.cpu_count()} CPU cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    whole = {"title": row.title, "config": row.config, "reference": {"nats": nats, "source": row.source}}
+    whole |= {"machine": cores, **record}
+    if nats is not None and row.source.endswith("training"):
+        whole["figures"] |= reached(whole, nats)
+    return whole
 
 
-def draw() -> None:
-    records = read()
-    PAGE.write_text(page(records), encoding="utf-8")
+def reached(record: dict[str, Any], nats: float) -> dict[str, int | str]:
+    """After how many predictions the training loss of an epoch was at or below the reference."""
+    curve = record["curve"]
+    epochs = [epoch for epoch, loss in zip(curve["epoch"], curve["train_nats"], strict=True) if loss <= nats]
+    predictions = round(epochs[0] * record["figures"]["predictions_per_epoch"]) if epochs else "never"
+    return {"predictions_until_training_loss_at_reference": predictions}
+
+
+def read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Indented, but for lists of numbers, which stay on one line."""
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    write_text(path, re.sub(r"\[[^\[\]{}\"]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n")
+
+
+def draw(records: dict[str, Any]) -> None:
+    write_text(RESULTS.parent / "results.md", page.page(records))
+    page.draw_pictures(RESULTS.parent, records)
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
-    README.write_text(f"{before}{BEGIN}\n{table(records)}{END}{after}", encoding="utf-8")
+    write_text(README, f"{before}{BEGIN}\n{page.short_table(records)}{END}{after}")
 
 
-def table(records: dict[str, Any]) -> str:
-    lines = [
-        "| row | system | validation, nats per char | bits per char | reference, nats |",
-        "|---|---|---|---|---|",
-    ]
-    for name, record in records.items():
-        figures, reference = record["figures"], record["reference"]
-        against = "—" if reference["nats"] is None else f"{reference['nats']} ({reference['source']})"
-        order = f" (order {figures['order']})" if "order" in figures else ""
-        lines.append(
-            f"| {name} | {record['title']}{order} | {figures['valid_nats']:.4f} | "
-            f"{figures['valid_bits_per_char']:.3f} | {against} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def page(records: dict[str, Any]) -> str:
-    parts = [
-        "# Results\n",
-        "Drawn from `results.json` by `scripts/results.py`; no figure is typed by hand. Validation text is never "
-        "trained on; `lanes` is how many lanes it was read by, which moves a figure a little.\n",
-        table(records),
-    ]
-    for name, record in records.items():
-        parts += [f"## {name}: {record['title']}\n", details(record)]
-    return "\n".join(parts)
-
-
-def details(record: dict[str, Any]) -> str:
-    rows = [(key.replace("_", " "), value) for key, value in record["figures"].items()]
-    figures = "\n".join(f"| {name} | {f'{v:.4f}' if isinstance(v, float) else v} |" for name, v in rows)
-    known = ("config", "commit", "machine", "device", "threads", "torch", "seeds")
-    facts = {key: record[key] for key in known if record.get(key)}
-    about = "\n".join(f"- {key}: {value}" for key, value in facts.items())
-    return f"```\n{record['command']}\n```\n\n{about}\n\n| figure | value |\n|---|---|\n{figures}\n"
+def say(line: str) -> None:
+    print(f"== {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
+from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 
+import page
 import pytest
+import results
+from rows import ROWS
 
 ROOT = Path(__file__).resolve().parents[2]
+PINNED = re.findall(r"^matplotlib==(\S+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
-@pytest.fixture(scope="module")
-def results() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("results", ROOT / "scripts" / "results.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["results"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_pages_are_drawn_from_the_record(results: ModuleType) -> None:
-    records = results.read()
-    assert (ROOT / "docs" / "results.md").read_text(encoding="utf-8") == results.page(records)
+def test_the_pages_are_drawn_from_the_record() -> None:
+    records = results.read(results.RESULTS)
+    assert (ROOT / "docs" / "results.md").read_text(encoding="utf-8") == page.page(records)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.partition(results.BEGIN)[2].partition(results.END)[0].strip() == results.table(records).strip()
+    assert readme.partition(results.BEGIN)[2].partition(results.END)[0].strip() == page.short_table(records).strip()
 
 
-def test_every_record_says_how_it_was_made(results: ModuleType) -> None:
-    for name, record in results.read().items():
+@pytest.mark.skipif(version("matplotlib") not in PINNED, reason="another matplotlib draws other bytes")
+def test_the_pictures_are_drawn_from_the_record(tmp_path: Path) -> None:
+    page.draw_pictures(tmp_path, results.read(results.RESULTS))
+    for picture in tmp_path.iterdir():
+        assert picture.read_bytes() == (ROOT / "docs" / picture.name).read_bytes(), "make results"
+
+
+def test_every_record_says_how_it_was_made() -> None:
+    for name, record in results.read(results.RESULTS).items():
         assert {"command", "config", "commit", "machine", "figures", "reference"} <= record.keys(), name
         assert re.fullmatch(r"[0-9a-f]{7,40}", record["commit"]), name
+        assert record["title"] == ROWS[name].title
+        assert record["config"] == ROWS[name].config
         assert (ROOT / record["config"]).is_file()
+
+
+def test_every_config_of_the_course_is_a_row() -> None:
+    shipped = {path.relative_to(ROOT).as_posix() for path in (ROOT / "configs" / "course").iterdir()}
+    assert shipped <= {row.config for row in ROWS.values()}
+
+
+def test_rows_are_held_against_rows_that_are_measured_before_them() -> None:
+    names = list(ROWS)
+    for name, row in ROWS.items():
+        assert row.against is None or names.index(row.against) < names.index(name)
 
 
 def test_every_command_of_the_readme_exists() -> None:

@@ -1,0 +1,159 @@
+"""What is drawn from the records: the page of results with its pictures, and the README's table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from charrnn.report.plots import Chart, Line, grid_of_charts
+
+Records = dict[str, dict[str, Any]]
+
+HEADLINES = ("L3", "L6", "Elman-2018", "L6-2018", "L7", "L11", "L10-mingru", "tiny", "tiny-dynamic", "demo", "demo-L11")
+"""The rows that the README shows."""
+
+KNOWN = ("config", "commit", "machine", "device", "threads", "torch", "seeds")
+
+
+def short_table(records: Records) -> str:
+    """What the README shows."""
+    rows = [
+        [name, title(record), f"{record['figures']['valid_nats']:.4f}", bits(record), reference(record)]
+        for name, record in records.items()
+        if name in HEADLINES
+    ]
+    return table(["row", "system", "validation, nats per char", "bits per char", "reference, nats"], rows)
+
+
+def long_table(records: Records) -> str:
+    """Every row: the reference and ours side by side, what it took, and how it is done again."""
+    head = ["row", "system", "training, nats", "validation, nats", "bits", "reference, nats", "parameters", "chars/s"]
+    rows = []
+    for name, record in records.items():
+        figures = record["figures"]
+        training = figures.get("train_nats_last_epoch")
+        rows.append(
+            [
+                f"[{name}](#{anchor(name, record)})",
+                title(record),
+                "—" if training is None else f"{training:.4f}",
+                f"{figures['valid_nats']:.4f}",
+                bits(record),
+                reference(record),
+                f"{figures['parameters']:,}" if "parameters" in figures else "—",
+                f"{figures['chars_per_second']:,}" if "chars_per_second" in figures else "—",
+                f"`{record['command'].splitlines()[-1]}`",
+                machine(record),
+            ]
+        )
+    return table([*head, "command", "machine"], rows)
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return (
+        "".join(f"| {' | '.join(cells)} |\n" for cells in lines).replace("| --- ", "|---").replace("--- |\n", "---|\n")
+    )
+
+
+def title(record: dict[str, Any]) -> str:
+    order = f" (order {record['figures']['order']})" if "order" in record["figures"] else ""
+    return f"{record['title']}{order}"
+
+
+def bits(record: dict[str, Any]) -> str:
+    return f"{record['figures']['valid_bits_per_char']:.3f}"
+
+
+def reference(record: dict[str, Any]) -> str:
+    held = record["reference"]
+    return "—" if held["nats"] is None else f"{held['nats']} ({held['source']})"
+
+
+def machine(record: dict[str, Any]) -> str:
+    threads = record.get("threads")
+    return record["device"] + (f", {threads} thread{'s' if threads > 1 else ''}" if threads else "")
+
+
+def anchor(name: str, record: dict[str, Any]) -> str:
+    """How a page's readers are led to the section of a row, as GitHub names it."""
+    heading = f"{name}: {record['title']}".lower().replace(" ", "-")
+    return "".join(c for c in heading if c.isalnum() or c in "-_")
+
+
+def page(records: Records) -> str:
+    """docs/results.md."""
+    parts = [
+        "# Results\n",
+        "Drawn from `results.json` by `scripts/results.py`; no figure is typed by hand. `make course` measures them "
+        "again.\n",
+        "Training losses are means over the last epoch, dropout on, while the weights change; the course of 2016 told "
+        "no others. Validation text is never trained on; `lanes` is how many lanes it was read by, which moves a "
+        "figure a little. Characters per second are those of a machine that did other things besides.\n",
+        long_table(records),
+        *(f"![{alt}]({name})\n" for name, alt in ALTS.items() if drawable(name, records)),
+    ]
+    for name, record in records.items():
+        parts += [f"## {name}: {record['title']}\n", details(record)]
+    return "\n".join(parts)
+
+
+def details(record: dict[str, Any]) -> str:
+    rows = [
+        [name.replace("_", " "), f"{value:.4f}" if isinstance(value, float) else str(value)]
+        for name, value in record["figures"].items()
+    ]
+    about = "\n".join(f"- {key}: {record[key]}" for key in KNOWN if record.get(key))
+    return f"```\n{record['command']}\n```\n\n{about}\n\n{table(['figure', 'value'], rows)}"
+
+
+ALTS = {
+    "positions.svg": "The loss at each position after a cold start: L3, L4 and L5",
+    "stacked.svg": "Validation loss of two stacked LSTMs, with BatchNorm on the embedding and without",
+    "batchnorm.svg": "Validation loss of L6 over three seeds, with BatchNorm on the embedding and without",
+}
+NEEDED = {"positions.svg": ("L3", "L4", "L5"), "stacked.svg": ("L7", "L7-plain"), "batchnorm.svg": ("L6-batchnorm",)}
+
+
+def drawable(name: str, records: Records) -> bool:
+    """Whether the rows of a picture are there."""
+    return all(row in records for row in NEEDED[name])
+
+
+def draw_pictures(folder: Path, records: Records) -> None:
+    """Draw into a folder every picture whose rows are there."""
+    for name, chart in {"positions.svg": positions, "stacked.svg": stacked, "batchnorm.svg": batchnorm}.items():
+        if drawable(name, records):
+            grid_of_charts(folder / name, [chart(records)], columns=1)
+
+
+def positions(records: Records) -> Chart:
+    """Where in its window a prediction is hard: one line for each model that reads windows of 8."""
+    lines = []
+    for row in NEEDED["positions.svg"]:
+        figures = records[row]["figures"]
+        nats = [value for key, value in figures.items() if key.startswith("valid_nats_position_")]
+        lines.append(Line(f"{row}: {records[row]['title']}", range(1, len(nats) + 1), nats))
+    return Chart(lines, "after a cold start", "position in the window", "validation, nats per character")
+
+
+def stacked(records: Records) -> Chart:
+    """BatchNorm on the embedding against none."""
+    lines = [Line(label, *curve(records[row])) for row, label in zip(("L7", "L7-plain"), LABELS, strict=True)]
+    return Chart(lines, "two stacked LSTMs of 512", "epoch", "validation, nats per character")
+
+
+def batchnorm(records: Records) -> Chart:
+    """The same on the small model, over seeds: the mean of each epoch."""
+    lines = []
+    for label, runs in records["L6-batchnorm"]["curves"].items():
+        for seed, run in zip(records["L6-batchnorm"]["seeds"], runs, strict=True):
+            lines.append(Line(f"{label}, seed {seed}", run["epoch"], run["valid_nats"]))
+    return Chart(lines, "L6 over three seeds", "epoch", "validation, nats per character")
+
+
+LABELS = ("with BatchNorm", "without BatchNorm")
+
+
+def curve(record: dict[str, Any]) -> tuple[list[float], list[float]]:
+    return record["curve"]["epoch"], record["curve"]["valid_nats"]

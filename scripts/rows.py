@@ -1,0 +1,132 @@
+"""The rows of `docs/results.json`: what is measured, by which config, and what it is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import measure
+from measure import Measured, Place
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is measured, by which config and how, and what it is held against: nats per character, and whose they are.
+
+    `against` names another row; without it and `reference` the measuring may bring a reference of its own.
+    """
+
+    title: str
+    config: str
+    how: Callable[[Place, str], Measured] = measure.trained
+    reference: float | None = None
+    source: str = "—"
+    against: str | None = None
+
+
+NGRAM = "n-gram, interpolated Kneser–Ney, same text and split"
+TRAINING = "course of 2016, training"
+VALIDATION = "course of 2018, validation"
+ROWS = {
+    "L1": Row(
+        "three characters, then the fourth", "configs/course/l1-three-characters.yaml", measure.trained, 2.972, TRAINING
+    ),
+    "L2": Row("eight characters, then the ninth", "configs/course/l2-recurrent.yaml", measure.trained, 1.642, TRAINING),
+    "L3": Row(
+        "a prediction after every character", "configs/course/l3-sequence.yaml", measure.trained, 1.726, TRAINING
+    ),
+    "L4": Row("L3 with one-hot input", "configs/course/l4-one-hot.yaml", measure.trained, 1.741, TRAINING),
+    "L5": Row("GRU, one-hot input", "configs/course/l5-gru.yaml", measure.trained, 1.692, TRAINING),
+    "L6": Row(
+        "stateful LSTM, lanes of 8 characters at a time",
+        "configs/course/l6-stateful.yaml",
+        measure.trained,
+        1.688,
+        TRAINING,
+    ),
+    "L6-broken": Row(
+        "the same on rows that jump over text at every carry",
+        "configs/course/l6-stateful.yaml",
+        measure.broken,
+        source="L6, in true lanes",
+        against="L6",
+    ),
+    "L6-batchnorm": Row(
+        "L6, BatchNorm on the embedding, the mean of three seeds",
+        "configs/course/l6-stateful.yaml",
+        measure.over_seeds("model.input.batchnorm", ("with BatchNorm", "without BatchNorm")),
+    ),
+    "Elman-2018": Row(
+        "Elman's network, Nietzsche lower-cased, split of 2018",
+        "configs/nietzsche-elman.yaml",
+        measure.trained,
+        1.482,
+        VALIDATION,
+    ),
+    "L6-2018": Row(
+        "stateful LSTM 256, the same text and split", "configs/nietzsche-lstm.yaml", measure.trained, 1.358, VALIDATION
+    ),
+    "L6-find-lr": Row(
+        "L6-2018 at the rate that `charrnn find-lr` suggests",
+        "configs/nietzsche-lstm.yaml",
+        measure.at_suggested_rate,
+        source="L6-2018, its rate tuned by hand",
+        against="L6-2018",
+    ),
+    "L6-tune": Row(
+        "L6-2018 for two epochs, the best of a search by two processes",
+        "configs/craft/tune-nietzsche.yaml",
+        measure.searched,
+    ),
+    "LN-LSTM": Row(
+        "LSTM 256 with LayerNorm inside the cell", "configs/course/ln-lstm.yaml", source="L6-2018", against="L6-2018"
+    ),
+    "L7": Row(
+        "two stateful LSTMs of 512, dense layer, BatchNorm on the embedding",
+        "configs/course/l7-stacked.yaml",
+        measure.trained,
+        1.263,
+        VALIDATION,
+    ),
+    "L7-plain": Row("the same without BatchNorm", "configs/course/l7-plain.yaml", measure.trained, 1.263, VALIDATION),
+    "L11": Row(NGRAM, "configs/nietzsche-lstm.yaml", measure.ngrams),
+    "L8-rnn": Row(
+        "NumPy by hand: recurrent network, one sequence at a time",
+        "configs/course/l8-scratch-rnn.yaml",
+        measure.trained,
+        1.808,
+        TRAINING,
+    ),
+    "L8-gru": Row("NumPy by hand: GRU", "configs/course/l8-scratch-gru.yaml", measure.trained, 2.01, TRAINING),
+    "L8-lstm": Row("NumPy by hand: LSTM", "configs/course/l8-scratch-lstm.yaml"),
+    "L9-elman": Row("Elman's network feeds back its hidden state", "configs/course/l9-elman.yaml"),
+    "L9-jordan": Row(
+        "Jordan's network feeds back its output", "configs/course/l9-jordan.yaml", source="L9-elman", against="L9-elman"
+    ),
+    "L10-mingru": Row(
+        "minGRU, tiny-shakespeare, first 90 % / last 10 %",
+        "configs/course/l10-mingru.yaml",
+        measure.trained,
+        1.548,
+        "the paper's network, test",
+    ),
+    "L10-minlstm": Row(
+        "minLSTM, the same text and split",
+        "configs/course/l10-minlstm.yaml",
+        measure.trained,
+        1.555,
+        "the paper's network, test",
+    ),
+    "tiny": Row(
+        "LSTM 384, the same text and split",
+        "configs/shakespeare-lstm.yaml",
+        measure.trained,
+        1.4697,
+        "nanoGPT, 10.65 M parameters, validation",
+    ),
+    "tiny-dynamic": Row(
+        "the same, adapting to what it reads (dynamic evaluation)", "configs/shakespeare-lstm.yaml", measure.adapting
+    ),
+    "demo": Row("small stateful LSTM, Python's language reference (`make demo`)", "configs/demo.yaml"),
+    "demo-L11": Row(NGRAM, "configs/demo.yaml", measure.ngrams),
+}

@@ -1,0 +1,175 @@
+"""`make course`: every row runs, what is done is skipped, and a figure says what it was held against."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import measure
+import pytest
+import results
+import rows
+from measure import Place
+from rows import Row
+
+from charrnn.cli.main import app
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the configs and scripts of this one, and a README to draw into."""
+    for name in ("configs", "scripts"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text(f"# before\n{results.BEGIN}\n{results.END}\nafter\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(measure, "ROOT", tmp_path)
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    monkeypatch.setattr(results, "RESULTS", tmp_path / "docs" / "results.json")
+    monkeypatch.setattr(results, "README", tmp_path / "README.md")
+    monkeypatch.setattr(results, "MEASURED", tmp_path / "runs" / "measured")
+    monkeypatch.setattr(results, "current_commit", lambda: "0123456")
+    return tmp_path
+
+
+@pytest.fixture
+def text(checkout: Path) -> str:
+    words = "ethics is a basic foundation of all that The ROMEO: what is done is done,\n\n"
+    (checkout / "text.txt").write_text(words * 160, encoding="utf-8")
+    return str(checkout / "text.txt")
+
+
+def in_this_process(*arguments: str, program: tuple[str, ...] = measure.CHARRNN) -> dict[str, Any]:
+    """As `measure.charrnn`, without the seconds that a process takes to load torch."""
+    if program != measure.CHARRNN:
+        return REAL(*arguments, program=program)
+    with redirect_stdout(io.StringIO()) as printed:
+        app([*arguments, "--json", "--quiet"], standalone_mode=False)
+    answer: dict[str, Any] = json.loads(printed.getvalue())
+    return answer
+
+
+REAL = measure.charrnn
+
+
+@pytest.mark.slow
+def test_every_row_runs_for_a_few_steps(checkout: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "charrnn", in_this_process)
+    settings = (f"corpus.source={text}", "corpus.split=[0.8,0.2,0]")
+    results.quick(Place("runs/quick", quick=True, settings=settings))
+    records = json.loads((checkout / "runs/quick/results.json").read_text(encoding="utf-8"))
+    assert list(records) == list(rows.ROWS)
+    assert all(0.0 < record["figures"]["valid_nats"] < 20.0 for record in records.values())
+    assert sorted(path.name for path in (checkout / "runs/quick").glob("*.svg") if "find-lr" not in path.name) == [
+        "batchnorm.svg",
+        "positions.svg",
+        "stacked.svg",
+    ]
+    assert (checkout / "README.md").read_text() == f"# before\n{results.BEGIN}\n{results.END}\nafter\n"
+    assert not (checkout / "docs" / "results.json").exists()
+    broken, true = (records[row]["figures"] for row in ("L6-broken", "L6"))
+    assert broken["valid_nats"] != true["valid_nats"]
+    assert broken["predictions_per_epoch"] == true["predictions_per_epoch"]
+
+
+def figures(nats: float) -> Callable[[Place, str], dict[str, Any]]:
+    def how(place: Place, config: str) -> dict[str, Any]:
+        CALLS.append(nats)
+        return {
+            "command": "charrnn train",
+            "device": "abacus",
+            "figures": {"valid_nats": nats, "valid_bits_per_char": 2 * nats, "predictions_per_epoch": 100},
+            "curve": {"epoch": [1.0, 2.0, 3.0], "train_nats": [1.9, 1.5, 1.1], "valid_nats": [2.0, 1.6, nats]},
+        }
+
+    return how
+
+
+CALLS: list[float] = []
+
+
+@pytest.fixture
+def few(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Row]:
+    CALLS.clear()
+    known = {
+        "A": Row("first", "configs/demo.yaml", figures(1.25), 1.5, "the old days, training"),
+        "B": Row("second", "configs/minimal.yaml", figures(1.125), source="A", against="A"),
+    }
+    monkeypatch.setattr(results, "ROWS", known)
+    return known
+
+
+def test_what_is_measured_is_not_measured_again(few: dict[str, Row], checkout: Path) -> None:
+    results.main(["course"])
+    drawn = [(checkout / name).read_bytes() for name in ("docs/results.json", "docs/results.md", "README.md")]
+    results.main(["course"])
+    assert CALLS == [1.25, 1.125]
+    assert drawn == [(checkout / name).read_bytes() for name in ("docs/results.json", "docs/results.md", "README.md")]
+    results.main(["measure", "A"])
+    assert CALLS == [1.25, 1.125, 1.25]
+
+
+def test_a_row_that_was_stopped_is_measured_next_time(few: dict[str, Row], monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(place: Place, config: str) -> dict[str, Any]:
+        raise SystemExit(143)
+
+    monkeypatch.setitem(few, "B", Row("second", "configs/minimal.yaml", stopped, source="A", against="A"))
+    with pytest.raises(SystemExit):
+        results.main(["course"])
+    monkeypatch.setitem(few, "B", Row("second", "configs/minimal.yaml", figures(1.125), source="A", against="A"))
+    results.main(["course"])
+    assert CALLS == [1.25, 1.125]
+
+
+def test_a_row_whose_config_changed_is_measured_again(few: dict[str, Row], monkeypatch: pytest.MonkeyPatch) -> None:
+    results.main(["course"])
+    monkeypatch.setitem(few, "A", Row("first", "configs/nietzsche-lstm.yaml", figures(1.25), 1.5, "training"))
+    results.main(["course"])
+    assert CALLS == [1.25, 1.125, 1.25]
+
+
+def test_a_record_that_was_lost_comes_back_from_what_was_measured(few: dict[str, Row], checkout: Path) -> None:
+    results.main(["course"])
+    first = (checkout / "docs/results.json").read_bytes()
+    (checkout / "docs/results.json").unlink()
+    results.main(["course"])
+    assert CALLS == [1.25, 1.125]
+    assert (checkout / "docs/results.json").read_bytes() == first
+
+
+def test_what_a_row_is_held_against(few: dict[str, Row], checkout: Path) -> None:
+    results.main(["course"])
+    records = json.loads((checkout / "docs/results.json").read_text(encoding="utf-8"))
+    assert records["A"]["reference"] == {"nats": 1.5, "source": "the old days, training"}
+    assert records["A"]["figures"]["predictions_until_training_loss_at_reference"] == 200
+    assert records["B"]["reference"] == {"nats": 1.25, "source": "A"}
+    assert "predictions_until_training_loss_at_reference" not in records["B"]["figures"]
+
+
+def test_a_training_loss_that_never_came_to_its_reference_says_so() -> None:
+    record = figures(1.25)(Place(), "configs/demo.yaml")
+    assert results.reached(record, 1.0) == {"predictions_until_training_loss_at_reference": "never"}
+
+
+def test_a_command_that_fails_ends_the_measuring_with_its_code() -> None:
+    with pytest.raises(SystemExit) as stop:
+        measure.charrnn("train", "missing.yaml")
+    assert stop.value.code == 2
+
+
+def test_quick_is_no_result(few: dict[str, Row], checkout: Path) -> None:
+    results.quick(Place("runs/quick", quick=True))
+    assert not (checkout / "docs/results.json").exists()
+    assert not (checkout / "runs/measured").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["measure"], ["measure", "L99"], ["course", "--fast"]])
+def test_other_arguments_are_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit, match="usage"):
+        results.main(arguments)
