@@ -9,19 +9,15 @@ already is not trained again, so `measure` can be stopped and started.
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import measure
+import recording
+from recording import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results.json"
 PAGE = ROOT / "docs" / "results.md"
 README = ROOT / "README.md"
@@ -105,7 +101,7 @@ ROWS = {
 def main(arguments: list[str]) -> None:
     match arguments:
         case ["measure", name] if name in ROWS:
-            commit = current_commit()  # of the code that measures, not of what is there when it is done
+            commit = recording.current_commit()  # of the code that measures, not of what is there when it is done
             store(name, {"commit": commit, **ROWS[name].how(ROWS[name].config)})
             draw()
         case ["draw"]:
@@ -114,39 +110,22 @@ def main(arguments: list[str]) -> None:
             sys.exit(f"usage: scripts/results.py measure {'|'.join(ROWS)} | draw")
 
 
-def current_commit() -> str:
-    """The commit that is measured; a figure of code that is in no commit is worth nothing."""
-    if git("status", "--porcelain", "--", "charrnn", "configs", "scripts", "constraints.txt"):
-        sys.exit("scripts/results.py: commit the code first")
-    return git("describe", "--always")
-
-
-def git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-
-
 def store(name: str, measured: dict[str, Any]) -> None:
     row = ROWS[name]
-    records = read()
+    records = recording.read(RESULTS)
     nats = round(records[row.against]["figures"]["valid_nats"], 4) if row.against else row.reference
     records[name] = {
         "title": row.title,
         "config": row.config,
         "reference": {"nats": nats, "source": row.source},
-        "machine": f"{os.cpu_count()} CPU cores, {platform.system()} {platform.machine()}, Python "
-        f"{platform.python_version()}",
+        "machine": recording.machine(),
         **measured,
     }
-    ordered = {key: records[key] for key in ROWS if key in records}
-    RESULTS.write_text(json.dumps(ordered, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def read() -> dict[str, Any]:
-    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    recording.write(RESULTS, records, ROWS)
 
 
 def draw() -> None:
-    records = read()
+    records = recording.read(RESULTS)
     PAGE.write_text(page(records), encoding="utf-8")
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import recording
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,14 +26,14 @@ def results() -> ModuleType:
 
 
 def test_the_pages_are_drawn_from_the_record(results: ModuleType) -> None:
-    records = results.read()
+    records = recording.read(results.RESULTS)
     assert (ROOT / "docs" / "results.md").read_text(encoding="utf-8") == results.page(records)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.partition(results.BEGIN)[2].partition(results.END)[0].strip() == results.table(records).strip()
 
 
 def test_every_record_says_how_it_was_made(results: ModuleType) -> None:
-    for name, record in results.read().items():
+    for name, record in recording.read(results.RESULTS).items():
         assert {"command", "config", "commit", "machine", "figures", "reference"} <= record.keys(), name
         assert re.fullmatch(r"[0-9a-f]{7,40}", record["commit"]), name
         assert (ROOT / record["config"]).is_file()
