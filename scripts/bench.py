@@ -16,6 +16,7 @@ import os
 import statistics
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,27 +103,28 @@ def main() -> None:
     given = parser.parse_args()
     if given.rounds < 1:
         parser.error("--rounds must be at least 1")
-    if not given.draw:
-        os.environ.update(ONE_THREAD)  # read when NumPy and torch are loaded
-        commit = recording.current_commit() if given.save else None
-        with tempfile.TemporaryDirectory() as folder:
-            records = measure(given.only or list(ROWS), given.rounds, SIZE, Path(folder), commit)
-        print(json.dumps(records, indent=2, ensure_ascii=False) if given.json else table(records).rstrip())
-    if given.save:
-        recording.write(BENCH, recording.read(BENCH) | records, ROWS)
-    if given.save or given.draw:
-        PAGE.write_text(page(recording.read(BENCH)), encoding="utf-8")
-
-
-def measure(names: list[str], rounds: int, size: Size, folder: Path, commit: str | None = None) -> dict[str, Any]:
-    """The record of each row, by name; what the rows need is made in `folder`."""
+    if given.draw:
+        draw()
+        return
+    os.environ.update(ONE_THREAD)  # read when NumPy and torch are loaded
+    commit = recording.current_commit() if given.save else None
     records = {}
-    for name in names:
-        print(f"{name} …", file=sys.stderr)
-        row = ROWS[name]
-        ours, other = row.contest(folder, size)
-        records[name] = record(row, rounds_of(ours, other, rounds)) | conditions(commit)
-    return records
+    with tempfile.TemporaryDirectory() as folder:
+        for name, found in measure(given.only or list(ROWS), given.rounds, SIZE, Path(folder)):
+            records[name] = found | conditions(commit)
+            if given.save:
+                recording.write(BENCH, recording.read(BENCH) | records, ROWS)
+                draw()
+    print(json.dumps(records, indent=2, ensure_ascii=False) if given.json else table(records).rstrip())
+
+
+def measure(names: list[str], rounds: int, size: Size, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The name and the record of each row as it is done; what they need is made in `folder` before the first."""
+    print("making the networks …", file=sys.stderr)
+    made = [(name, ROWS[name].contest(folder, size)) for name in names]
+    for name, (ours, other) in made:
+        print(f"timing {name} …", file=sys.stderr)
+        yield name, record(ROWS[name], rounds_of(ours, other, rounds))
 
 
 def rounds_of(ours: Side, other: Side, rounds: int) -> list[tuple[float, float]]:
@@ -180,6 +182,10 @@ def verdict(found: dict[str, Any]) -> str:
     _, side = UNITS[found["unit"]]
     met = found["ratio"] < found["wanted"] if side == "below" else found["ratio"] >= found["wanted"]
     return f"{side} {found['wanted']:g}: {'met' if met else '**missed**'}"
+
+
+def draw() -> None:
+    PAGE.write_text(page(recording.read(BENCH)), encoding="utf-8")
 
 
 def page(records: dict[str, Any]) -> str:
