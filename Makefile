@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint format schema results schedules clean distclean
+.PHONY: help setup demo course test check lint format schema results bench schedules clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 demo: setup  ## prepare the built-in corpus, train a small LSTM, compare it with n-grams, write samples
 	@$(BIN)/python scripts/demo.py
+
+course: setup  ## train every row of docs/results.md (hours; goes on where it stopped; QUICK=1: a few steps of each)
+	@$(BIN)/python scripts/results.py course $(if $(QUICK),--quick)
 
 test: setup  ## run all tests
 	$(PYTEST)
@@ -44,6 +47,9 @@ schema: setup  ## write the JSON Schema of the configs again
 
 results: setup  ## draw docs/results.md and the README's figures from docs/results.json
 	$(BIN)/python scripts/results.py draw
+
+bench: setup  ## time charrnn side by side with plain torch, and print the ratios (--save: scripts/bench.py)
+	@$(BIN)/python scripts/bench.py
 
 schedules: setup  ## draw docs/schedules.svg, a picture of every learning-rate schedule
 	$(BIN)/python scripts/draw_schedules.py

@@ -14,9 +14,10 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+from recording import ROOT
+
 from charrnn.config.load import load_config
 
-ROOT = Path(__file__).resolve().parent.parent
 CHARRNN = ("-m", "charrnn")
 BROKEN = ("scripts/broken_lanes.py",)
 SEEDS = (1, 2, 3)

@@ -12,22 +12,18 @@ steps of every row, in runs/quick and with a page there, to see that all of it w
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import platform
-import re
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import page
-from measure import ROOT, Place
+import recording
+from measure import Place
+from recording import ROOT
 from rows import ROWS, Row
 
 from charrnn.config.load import load_config
-from charrnn.files.atomic import make_folder, write_text
+from charrnn.files.atomic import write_text
 
 RESULTS = ROOT / "docs" / "results.json"
 README = ROOT / "README.md"
@@ -46,7 +42,7 @@ def main(arguments: list[str]) -> None:
             for name in names:
                 keep(name, measured(name, Place()))
         case ["draw"]:
-            draw(read(RESULTS))
+            draw(recording.read(RESULTS))
         case _:
             sys.exit(f"usage: scripts/results.py course [--quick] | draw | measure ROW...\nrows: {' '.join(ROWS)}")
 
@@ -54,7 +50,7 @@ def main(arguments: list[str]) -> None:
 def course() -> None:
     """Every row, from where the last call stopped; what it measured is in runs/measured."""
     for name in ROWS:
-        known = read(MEASURED / f"{name}.json")
+        known = recording.read(MEASURED / f"{name}.json")
         if known.get("of") == fingerprint(ROWS[name]):
             say(f"{name}: measured already")
             put(name, known["record"])
@@ -71,7 +67,7 @@ def quick(place: Place) -> None:
         say(f"{name}: a few steps")
         records[name] = complete(name, measured(name, place, commit="none"), records)
     folder = ROOT / place.runs
-    write_json(folder / "results.json", records)
+    recording.write(folder / "results.json", records, ROWS)
     write_text(folder / "results.md", page.page(records))
     page.draw_pictures(folder, records)
     say(f"all {len(ROWS)} rows work; their pages are in {place.runs}")
@@ -80,18 +76,7 @@ def quick(place: Place) -> None:
 def measured(name: str, place: Place, commit: str | None = None) -> dict[str, Any]:
     """What a row measures, and with which code."""
     # Asked before measuring: it is the code that measures, not what is there when it is done.
-    return {"commit": commit or current_commit(), **ROWS[name].how(place, ROWS[name].config)}
-
-
-def current_commit() -> str:
-    """The commit that is measured; a figure of code that is in no commit is worth nothing."""
-    if git("status", "--porcelain", "--", "charrnn", "configs", "scripts", "constraints.txt"):
-        sys.exit("scripts/results.py: commit the code first")
-    return git("describe", "--always")
-
-
-def git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    return {"commit": commit or recording.current_commit(), **ROWS[name].how(place, ROWS[name].config)}
 
 
 def fingerprint(row: Row) -> str:
@@ -102,18 +87,16 @@ def fingerprint(row: Row) -> str:
 
 def keep(name: str, record: dict[str, Any]) -> None:
     """A row has been measured: remember it here, and record it."""
-    make_folder(MEASURED)
-    write_json(MEASURED / f"{name}.json", {"of": fingerprint(ROWS[name]), "record": record})
+    recording.write(MEASURED / f"{name}.json", {"of": fingerprint(ROWS[name]), "record": record})
     put(name, record)
 
 
 def put(name: str, record: dict[str, Any]) -> None:
     """Record a row, and draw the pages again."""
-    records = read(RESULTS)
+    records = recording.read(RESULTS)
     records[name] = complete(name, record, records)
-    ordered = {key: records[key] for key in ROWS if key in records}
-    write_json(RESULTS, ordered)
-    draw(ordered)
+    recording.write(RESULTS, records, ROWS)
+    draw(recording.read(RESULTS))
 
 
 def complete(name: str, record: dict[str, Any], records: dict[str, Any]) -> dict[str, Any]:
@@ -122,9 +105,8 @@ def complete(name: str, record: dict[str, Any], records: dict[str, Any]) -> dict
     nats = row.reference
     if row.against in records:
         nats = round(records[row.against]["figures"]["valid_nats"], 4)
-    cores = f"{os.cpu_count()} CPU cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     whole = {"title": row.title, "config": row.config, "reference": {"nats": nats, "source": row.source}}
-    whole |= {"machine": cores, **record}
+    whole |= {"machine": recording.machine(), **record}
     if nats is not None and row.source.endswith("training"):
         whole["figures"] |= reached(whole, nats)
     return whole
@@ -136,16 +118,6 @@ def reached(record: dict[str, Any], nats: float) -> dict[str, int | str]:
     epochs = [epoch for epoch, loss in zip(curve["epoch"], curve["train_nats"], strict=True) if loss <= nats]
     predictions = round(epochs[0] * record["figures"]["predictions_per_epoch"]) if epochs else "never"
     return {"predictions_until_training_loss_at_reference": predictions}
-
-
-def read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Indented, but for lists of numbers, which stay on one line."""
-    text = json.dumps(content, indent=2, ensure_ascii=False)
-    write_text(path, re.sub(r"\[[^\[\]{}\"]*\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n")
 
 
 def draw(records: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import measure
 import pytest
+import recording
 import results
 import rows
 from measure import Place
@@ -34,7 +35,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(results, "RESULTS", tmp_path / "docs" / "results.json")
     monkeypatch.setattr(results, "README", tmp_path / "README.md")
     monkeypatch.setattr(results, "MEASURED", tmp_path / "runs" / "measured")
-    monkeypatch.setattr(results, "current_commit", lambda: "0123456")
+    monkeypatch.setattr(recording, "current_commit", lambda: "0123456")
     return tmp_path
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import page
 import pytest
+import recording
 import results
 from rows import ROWS
 
@@ -16,7 +17,7 @@ PINNED = re.findall(r"^matplotlib==(\S+)$", (ROOT / "constraints.txt").read_text
 
 
 def test_the_pages_are_drawn_from_the_record() -> None:
-    records = results.read(results.RESULTS)
+    records = recording.read(results.RESULTS)
     assert (ROOT / "docs" / "results.md").read_text(encoding="utf-8") == page.page(records)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.partition(results.BEGIN)[2].partition(results.END)[0].strip() == page.short_table(records).strip()
@@ -24,13 +25,13 @@ def test_the_pages_are_drawn_from_the_record() -> None:
 
 @pytest.mark.skipif(version("matplotlib") not in PINNED, reason="another matplotlib draws other bytes")
 def test_the_pictures_are_drawn_from_the_record(tmp_path: Path) -> None:
-    page.draw_pictures(tmp_path, results.read(results.RESULTS))
+    page.draw_pictures(tmp_path, recording.read(results.RESULTS))
     for picture in tmp_path.iterdir():
         assert picture.read_bytes() == (ROOT / "docs" / picture.name).read_bytes(), "make results"
 
 
 def test_every_record_says_how_it_was_made() -> None:
-    for name, record in results.read(results.RESULTS).items():
+    for name, record in recording.read(results.RESULTS).items():
         assert {"command", "config", "commit", "machine", "figures", "reference"} <= record.keys(), name
         assert re.fullmatch(r"[0-9a-f]{7,40}", record["commit"]), name
         assert record["title"] == ROWS[name].title
