@@ -65,6 +65,16 @@ def test_views_are_taken_as_they_are_and_left_as_they_were(
     assert ours[0].is_contiguous()
 
 
+def test_memory_is_written_before_the_kernel_reads_it(
+    scan_library: ScanLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terms, upstream = whole_numbers(9, 2, 3)
+    expected = all_of("loop", terms, upstream)
+    monkeypatch.setattr(Tensor, "new_empty", lambda self, *shape: self.new_full(shape, float("nan")))
+    for ours, theirs in zip(all_of("kernel", terms, upstream), expected, strict=True):
+        assert torch.equal(ours, theirs)
+
+
 def test_more_sequences_than_the_kernel_can_count_come_to_it_in_turns(
     scan_library: ScanLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
