@@ -13,6 +13,7 @@ import torch
 from charrnn.config.schema import Config, Train, Windows
 from charrnn.config.schema.model import ScannedCore
 from charrnn.errors import DeviceError
+from charrnn.models.kernel import obstacle
 from charrnn.models.scan import Form, fastest_form
 
 
@@ -70,20 +71,32 @@ def with_scan(plan: Plan, config: Config, rows: int, former: dict[str, Any] | No
         config: the whole config.
         rows: the lanes, or windows, of a batch.
         former: the plan of the session that is resumed; on the same kind of device its form is kept.
+
+    Raises:
+        ConfigError, MissingExtraError: the config, or the former plan, asks for a kernel that does not run here.
     """
     core, settings = config.model.core, config.train
     if not isinstance(core, ScannedCore) or settings.engine == "scratch":
         return plan
     device = torch.device(plan.device)
     if settings.scan != "auto":
-        return replace(plan, scan=settings.scan)
+        return _scanned(plan, settings.scan, "train.scan")
     if former and former.get("scan") and torch.device(former["device"]).type == device.type:
-        return replace(plan, scan=former["scan"])
+        return _scanned(plan, former["scan"], "the plan in the checkpoint's config.json")
     if settings.deterministic and device.type == "cpu":
         return replace(plan, scan="loop")
     stream = config.stream
     steps = stream.length if isinstance(stream, Windows) else stream.reach or stream.chunk
-    return replace(plan, scan=fastest_form(rows, steps, core.hidden, device))
+    return replace(plan, scan=fastest_form(rows, steps, core.hidden, device, plan.precision))
+
+
+def _scanned(plan: Plan, form: Form, where: str) -> Plan:
+    """The plan with the form that `where` asks for."""
+    error = obstacle(torch.device(plan.device), plan.precision) if form == "kernel" else None
+    if error is not None:
+        error.where = where
+        raise error
+    return replace(plan, scan=form)
 
 
 def apply_plan(plan: Plan) -> torch.device:

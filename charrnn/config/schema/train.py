@@ -171,10 +171,11 @@ class Train(Section):
     threads: Count | None = None
     """CPU threads; `null` takes what the machine offers. A resumed run keeps the number it began with."""
 
-    scan: Literal["auto", "loop", "tree"] = "auto"
-    """How `mingru` and `minlstm` run over a chunk: step by step, or as a tree of steps; they differ by rounding. `auto`
-    takes the tree on CUDA and measures both on a CPU when a run begins; with `deterministic` it takes the loop there. A
-    resumed run keeps the form that it began with."""
+    scan: Literal["auto", "loop", "tree", "kernel"] = "auto"
+    """How `mingru` and `minlstm` run over a chunk: step by step, as a tree of steps, or on CUDA in fp32 by the kernel
+    of the extra `scan`; they differ by rounding. `auto` takes the kernel on CUDA where it is installed, else the tree;
+    on a CPU it measures loop and tree when a run begins, and with `deterministic` takes the loop. A resumed run keeps
+    the form that it began with."""
 
     log_every: Count = 50
     """Steps between records of the training loss."""
