@@ -11,10 +11,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from charrnn.config import explain, shape, space, yaml12
+from charrnn.config import explain, space, yaml12
 from charrnn.config.override import apply_overrides
-from charrnn.config.schema import Config
-from charrnn.config.shape import Keys
+from charrnn.config.schema import Config, config_from
+from charrnn.config.shape import Keys, Shape, shape_of
 from charrnn.config.tree import Place, Problem, Tree, one_line
 from charrnn.errors import ConfigError
 
@@ -109,7 +109,7 @@ def _finish(tree: Tree | None, problems: list[Problem], overrides: Sequence[str]
     changed = _absolute_start(_absolute_source(changed), base)
     problems += explain.not_text(changed)
     try:
-        config = Config.model_validate(changed.plain())
+        config = config_from(changed.plain())
     except ValidationError as error:
         raise _error(problems + explain.explain(error, changed)) from None
     if problems:
@@ -167,22 +167,22 @@ def _extended(tree: Tree, path: Path) -> tuple[Tree | None, list[Problem]]:
     if EXTENDS in base.children():
         text = f"`{asked.value}` extends a file itself; a config may extend one that does not"
         return None, [*problems, Problem(asked.place, EXTENDS, text)]
-    return _merge(base, Tree(own, tree.place), ()), problems
+    return _merge(base, Tree(own, tree.place), (), shape_of(base)), problems
 
 
-def _merge(base: Tree, over: Tree, path: Keys) -> Tree:
+def _merge(base: Tree, over: Tree, path: Keys, shape: Shape) -> Tree:
     if not isinstance(base.value, dict) or not isinstance(over.value, dict):
         return over
     kind = over.value.get("kind")
-    if kind is not None and kind.value != _kind(base.value, path):
+    if kind is not None and kind.value != _kind(base.value, path, shape):
         return over
     merged = dict(base.value)
     for key, child in over.value.items():
-        merged[key] = _merge(merged[key], child, (*path, key)) if key in merged else child
+        merged[key] = _merge(merged[key], child, (*path, key), shape) if key in merged else child
     return Tree(merged, over.place)
 
 
-def _kind(mapping: dict[str, Tree], path: Keys) -> object:
+def _kind(mapping: dict[str, Tree], path: Keys, shape: Shape) -> object:
     return mapping["kind"].value if "kind" in mapping else shape.usual_kind(path)
 
 

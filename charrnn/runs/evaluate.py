@@ -12,7 +12,7 @@ from torch import nn
 
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded, flatten
-from charrnn.config.schema import Config, Windows
+from charrnn.config.schema import LanguageConfig, Windows
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import ConfigError, DataError, DivergedError, UsageError
 from charrnn.logs.console import Console
@@ -162,15 +162,15 @@ class _Measure:
         return result
 
 
-def _rows(config: Config) -> int:
+def _rows(config: LanguageConfig) -> int:
     return config.stream.batch if isinstance(config.stream, Windows) else config.evaluate.lanes
 
 
-def _usual_positions(config: Config) -> int:
+def _usual_positions(config: LanguageConfig) -> int:
     return config.stream.length if isinstance(config.stream, Windows) else _POSITIONS_OF_LANES
 
 
-def _check_dynamic(config: Config, wanted: Wanted) -> None:
+def _check_dynamic(config: LanguageConfig, wanted: Wanted) -> None:
     if wanted.dynamic and isinstance(config.stream, Windows):
         raise UsageError(
             "a model of windows is not evaluated dynamically",

@@ -15,7 +15,7 @@ import numpy as np
 
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import flatten
-from charrnn.config.schema import Config
+from charrnn.config.schema import LanguageConfig
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.logs.console import Console
 from charrnn.models.network import Network
@@ -62,7 +62,7 @@ class Origin:
 
     checkpoint: Checkpoint
     which: str
-    config: Config
+    config: LanguageConfig
     vocabulary: Vocabulary
 
     def document(self) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class Origin:
         arrays = self.checkpoint.tensors("model")
         transfer(model, arrays, self.vocabulary, vocabulary, where=self.checkpoint.folder)
 
-    def say(self, console: Console, config: Config, vocabulary: Vocabulary) -> None:
+    def say(self, console: Console, config: LanguageConfig, vocabulary: Vocabulary) -> None:
         """Tell what a run of `config` over `vocabulary` takes over, and what of the model or the text has changed."""
         folder = min(str(self.checkpoint.folder), os.path.relpath(self.checkpoint.folder), key=len)
         console.note(f"starting from {folder} ({self.which}): {_counted(self.vocabulary, vocabulary)}")
@@ -91,7 +91,7 @@ class Origin:
             console.note(f"not as in that run: {', '.join(changed)}")
 
 
-def refuse_itself(config: Config, run: Path) -> None:
+def refuse_itself(config: LanguageConfig, run: Path) -> None:
     """Refuse a new run in the very folder that `train.start_from` names.
 
     Raises:
@@ -108,7 +108,7 @@ def refuse_itself(config: Config, run: Path) -> None:
         )
 
 
-def origin_of(config: Config) -> Origin | None:
+def origin_of(config: LanguageConfig) -> Origin | None:
     """The checkpoint that `train.start_from` means; None where a run begins with fresh weights.
 
     Raises:

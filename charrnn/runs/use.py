@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from charrnn.checkpoint.read import Checkpoint
-from charrnn.config.schema import Config, Corpus, Sample, Windows
+from charrnn.config.schema import LanguageConfig, Corpus, Sample, Windows
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.runs.folder import find_checkpoint
 from charrnn.sample.decode import Stepper, generate, text_of
@@ -37,7 +37,7 @@ class OpenModel:
 
     folder: Path
     label: str
-    config: Config
+    config: LanguageConfig
     vocabulary: Vocabulary
     network: Stepper
 
@@ -76,7 +76,7 @@ def in_form(options: Sample, corpus: Corpus) -> Sample:
     return options.model_copy(update={"seed": seed, "stop": stop})
 
 
-def stepper(config: Config, arrays: Arrays) -> Stepper:
+def stepper(config: LanguageConfig, arrays: Arrays) -> Stepper:
     """A trained model, one symbol at a time, that sees of the past what it saw of it in training.
 
     Args:
@@ -121,14 +121,14 @@ def open_model(place: Path | None, runs: Path) -> OpenModel:
     return OpenModel(checkpoint.folder, f"{checkpoint.folder} ({which})", config, vocabulary, network)
 
 
-def config_of(checkpoint: Checkpoint) -> Config:
+def config_of(checkpoint: Checkpoint) -> LanguageConfig:
     """The config that a checkpoint was trained with.
 
     Raises:
         CheckpointError: it is damaged, or of another version of charrnn.
     """
     try:
-        return Config.model_validate(checkpoint.document("config")["config"])
+        return LanguageConfig.model_validate(checkpoint.document("config")["config"])
     except (ValidationError, KeyError, TypeError) as error:
         raise CheckpointError(
             "the checkpoint's config is not one that this version of charrnn knows",

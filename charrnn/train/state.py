@@ -68,7 +68,7 @@ class TrainState:
         skipped: updates skipped in a row, up to now.
         rate_scale: what the guard multiplies the learning rate by: 1, or 1/2 after it went back to a checkpoint.
         seed: what all random numbers are derived from.
-        history: `step` and figures (`nats` among them) of each validation; schedules and early stopping are functions
+        history: `step`, `loss` and figures of each validation; schedules and early stopping are functions
             of it.
         interval: sums since the last record.
         epoch: sums since the beginning of the epoch.
@@ -171,7 +171,7 @@ class TrainState:
 
 def best_of(history: Sequence[dict[str, float]]) -> dict[str, float] | None:
     """The validation with the lowest loss, the first of equals; None where there is none."""
-    return min(history, key=lambda record: record["nats"], default=None)
+    return min(history, key=lambda record: record["loss"], default=None)
 
 
 def model_arrays(model: nn.Module) -> Arrays:

@@ -91,8 +91,8 @@ def update(task: Task, state: TrainState, batch: Batch, clip_norm: float | None)
 
 def _look(loss: Loss, grad_norm: Tensor, lanes: State) -> StepResult:
     """Bring the figures of an update to the host, all at one look at the device."""
-    squares = [tensor.double().square().sum() for tensor in lanes.values()]
-    state_norm = (torch.stack(squares).sum() / len(next(iter(lanes.values())))).sqrt()
+    squares = [tensor.double().square().sum() / len(tensor) for tensor in lanes.values()]
+    state_norm = sum(squares, torch.zeros_like(grad_norm, dtype=torch.float64)).sqrt()
     figures = [loss.sum, loss.count, grad_norm, state_norm, *loss.parts.values()]
     nats, count, grad, carried, *parts = torch.stack([figure.detach().double() for figure in figures]).tolist()
     finite = all(map(math.isfinite, (nats, grad, carried, *parts)))

@@ -7,31 +7,36 @@ may change.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import model_validator
 
 from charrnn.config.schema.base import Section
-from charrnn.config.schema.corpus import Corpus
+from charrnn.config.schema.corpus import Corpus, Source
 from charrnn.config.schema.engine import check_engine
 from charrnn.config.schema.model import Network
 from charrnn.config.schema.stream import Lanes, Stream, Windows
-from charrnn.config.schema.train import Train
+from charrnn.config.schema.train import LanguageTrain, Train
 from charrnn.config.schema.tune import Tune
-from charrnn.config.schema.use import Evaluate, Sample
+from charrnn.config.schema.use import Evaluate, LanguageEvaluate, Sample
 
 __all__ = [
     "BY_CONTENT",
+    "TASKS",
     "Config",
     "Corpus",
     "Evaluate",
     "Lanes",
+    "LanguageConfig",
     "Network",
     "Sample",
     "Section",
     "Train",
     "Tune",
     "Windows",
+    "config_class",
+    "config_from",
     "is_identity",
     "is_manner",
 ]
@@ -71,6 +76,19 @@ BY_CONTENT = ("corpus.source", "corpus.sha256")
 
 
 class Config(Section):
+    """What the configs of all tasks have in common; each task has a class of its own."""
+
+    task: str
+    corpus: Source
+    stream: Section
+    model: Section
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+    sample: Section | None = None
+    tune: Tune | None = None
+
+
+class LanguageConfig(Config):
     """One run, from the text to the samples."""
 
     task: Literal["language"] = "language"
@@ -79,20 +97,20 @@ class Config(Section):
     corpus: Corpus
     stream: Stream = Lanes()
     model: Network = Network()
-    train: Train = Train()
-    evaluate: Evaluate = Evaluate()
+    train: LanguageTrain = LanguageTrain()
+    evaluate: LanguageEvaluate = LanguageEvaluate()
     sample: Sample = Sample()
 
     tune: Tune | None = None
     """For `charrnn tune` only; a single run does not look at it."""
 
     @model_validator(mode="after")
-    def _the_engine_can(self) -> Config:
+    def _the_engine_can(self) -> LanguageConfig:
         check_engine(self.model, self.train)
         return self
 
     @model_validator(mode="after")
-    def _what_is_drawn_has_been_learned(self) -> Config:
+    def _what_is_drawn_has_been_learned(self) -> LanguageConfig:
         last = isinstance(self.stream, Windows) and self.stream.targets == "last"
         if last and self.train.scheduled_sampling is not None:
             raise ValueError(
@@ -100,6 +118,24 @@ class Config(Section):
                 "stream.targets `last` only the one after the whole window is trained: remove one of the two"
             )
         return self
+
+
+TASKS: Mapping[str, type[Config]] = {"language": LanguageConfig}
+"""The tasks and their configs; `language` is what a config without `task:` means."""
+
+
+def config_class(values: Mapping[str, Any]) -> type[Config]:
+    """The class that the values of a config are meant for; that of `language` where they name no known task."""
+    return TASKS.get(str(values.get("task")), LanguageConfig)
+
+
+def config_from(values: Mapping[str, Any]) -> Config:
+    """A config of the task that the values name.
+
+    Raises:
+        ValidationError: they are no such config.
+    """
+    return config_class(values).model_validate(values)
 
 
 def is_identity(key: str) -> bool:

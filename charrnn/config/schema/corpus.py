@@ -30,7 +30,13 @@ class SeparatedDocuments(Section):
 Documents = Annotated[FileDocuments | SeparatedDocuments, Field(discriminator="kind"), default_kind("separator")]
 
 
-class Corpus(Section):
+class Source(Section):
+    """Where data come from."""
+
+    source: Annotated[str, Field(min_length=1)]
+
+
+class Corpus(Source):
     """The text, its normal form, its unit, and its split."""
 
     source: Annotated[str, Field(min_length=1)]

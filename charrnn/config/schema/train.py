@@ -141,22 +141,11 @@ class Train(Section):
 
     guard: Guard = Guard()
 
-    regularization: Regularization = Regularization()
-
-    scheduled_sampling: Feedback | None = None
-    """Replace some inputs by symbols that the model itself draws, more and more of them (Bengio et al. 2015); `null`
-    always shows the true text."""
-
     average: Average | None = None
     """Evaluate, sample and keep as the run's model an average of the weights; training goes on with its own."""
 
     early_stop: EarlyStop | None = EarlyStop()
     """`null` trains to the end whatever validation says."""
-
-    engine: Literal["torch", "scratch"] = "torch"
-    """What computes the network and its derivatives: PyTorch, or `charrnn/scratch`, where all is written by hand in
-    NumPy; the same figures but for rounding. `scratch` runs on the CPU, its products on one thread, and knows neither
-    BatchNorm nor dropout inside the recurrence. See docs/scratch.md."""
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """`auto` takes a CUDA device when there is one; else `cpu`, `cuda`, `cuda:1`."""
@@ -170,11 +159,6 @@ class Train(Section):
 
     threads: Count | None = None
     """CPU threads; `null` takes what the machine offers. A resumed run keeps the number it began with."""
-
-    scan: Literal["auto", "loop", "tree"] = "auto"
-    """How `mingru` and `minlstm` run over a chunk: step by step, or as a tree of steps; they differ by rounding. `auto`
-    takes the tree on CUDA and measures both on a CPU when a run begins; with `deterministic` it takes the loop there. A
-    resumed run keeps the form that it began with."""
 
     log_every: Count = 50
     """Steps between records of the training loss."""
@@ -204,3 +188,23 @@ class Train(Section):
         if isinstance(value, dict) and value.get("epochs") is None and value.get("max_steps") is None:
             return {**value, "max_steps": DEFAULT_STEPS}
         return value
+
+
+class LanguageTrain(Train):
+    """The training run of a language model."""
+
+    regularization: Regularization = Regularization()
+
+    scheduled_sampling: Feedback | None = None
+    """Replace some inputs by symbols that the model itself draws, more and more of them (Bengio et al. 2015); `null`
+    always shows the true text."""
+
+    engine: Literal["torch", "scratch"] = "torch"
+    """What computes the network and its derivatives: PyTorch, or `charrnn/scratch`, where all is written by hand in
+    NumPy; the same figures but for rounding. `scratch` runs on the CPU, its products on one thread, and knows neither
+    BatchNorm nor dropout inside the recurrence. See docs/scratch.md."""
+
+    scan: Literal["auto", "loop", "tree"] = "auto"
+    """How `mingru` and `minlstm` run over a chunk: step by step, or as a tree of steps; they differ by rounding. `auto`
+    takes the tree on CUDA and measures both on a CPU when a run begins; with `deterministic` it takes the loop there. A
+    resumed run keeps the form that it began with."""
