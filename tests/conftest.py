@@ -3,6 +3,20 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from scanlibrary import ScanLibrary
 
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+
+@pytest.fixture
+def scan_library(monkeypatch: pytest.MonkeyPatch) -> ScanLibrary:
+    """The library of the scan's kernel as if it were installed, and run on a CPU."""
+    from scanlibrary import ScanLibrary  # loads torch, which reads the environment above
+
+    return ScanLibrary(monkeypatch)

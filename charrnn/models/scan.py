@@ -1,11 +1,10 @@
 """Linear recurrences h' = a h + b over all steps of a chunk, as an associative scan.
 
-Two forms of one function. The loop goes from step to step. The tree joins neighbouring steps to pairs, pairs to fours
+Three forms of one function. The loop goes from step to step. The tree joins neighbouring steps to pairs, pairs to fours
 and so on, and fills in what lies between on the way back (Blelloch 1990): some 3 log2 T operations over many steps at
 once in place of T small ones, for about twice the work. Neither divides or takes logarithms, so that a product of many
-factors which vanishes is a zero and no more. Which form is faster depends on the machine and the sizes: `fastest_form`.
-
-A kernel for CUDA would be a third form; see "Planned" in `docs/architecture.md`.
+factors which vanishes is a zero and no more. The kernel is an installed library's, on CUDA and in fp32 (`kernel.py`).
+Which form is fastest depends on the machine and the sizes: `fastest_form`.
 
 Shapes: B rows, T steps, H units, S = T − 1 links between neighbouring steps.
 """
@@ -21,7 +20,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-Form = Literal["loop", "tree"]
+from charrnn.models.kernel import kernel_scan, obstacle
+
+Form = Literal["loop", "tree", "kernel"]
 
 _ROUNDS = 9
 _SECONDS = 1.0
@@ -36,7 +37,7 @@ def linear_scan(a_BTH: Tensor, b_BTH: Tensor, start_BH: Tensor, form: Form) -> T
         a_BTH: what each step keeps.
         b_BTH: what each step adds.
         start_BH: the state in front of the first step.
-        form: they differ by rounding only.
+        form: they differ by rounding only; the kernel runs where `kernel.obstacle` names none.
     """
     return _LinearScan.apply(a_BTH, b_BTH, start_BH, form)
 
@@ -91,29 +92,39 @@ def _tree(links_BSH: Tensor, b_BTH: Tensor, first_BH: Tensor, backwards: bool) -
     return h_BTH.flip(1) if backwards else h_BTH
 
 
-_SCANS: dict[Form, Callable[[Tensor, Tensor, Tensor, bool], Tensor]] = {"loop": _loop, "tree": _tree}
+_SCANS: dict[Form, Callable[[Tensor, Tensor, Tensor, bool], Tensor]] = {
+    "loop": _loop,
+    "tree": _tree,
+    "kernel": kernel_scan,
+}
 
 
 def fastest_form(
-    rows: int, steps: int, units: int, device: torch.device, clock: Callable[[], float] = time.perf_counter
+    rows: int,
+    steps: int,
+    units: int,
+    device: torch.device,
+    precision: str,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Form:
     """The form that is faster here, forward and backward: by the median of a few rounds that take turns.
 
-    On CUDA it is the tree, unmeasured: there a loop costs a kernel's launch for every step.
+    On CUDA it is the kernel where that runs, else the tree, unmeasured: there a loop costs a launch for every step.
 
     Args:
         rows: B.
         steps: T.
         units: H.
         device: where the scan will run.
+        precision: `fp32` or `fp64`; what is measured is fp32.
         clock: tells seconds.
     """
     if device.type == "cuda":
-        return "tree"
+        return "tree" if obstacle(device, precision) else "kernel"
     generator = torch.Generator().manual_seed(0)
     a_BTH, b_BTH = torch.rand(2, rows, steps, units, generator=generator).requires_grad_()
     start_BH = torch.zeros(rows, units)
-    seconds: dict[Form, list[float]] = {form: [] for form in _SCANS}
+    seconds: dict[Form, list[float]] = {"loop": [], "tree": []}
     began = clock()
     for turn in range(1 + _ROUNDS):
         for form, times in seconds.items():

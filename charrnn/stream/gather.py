@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from charrnn.stream.lanes import LanePlan, RowPlan
 from charrnn.stream.windows import WindowPlan
@@ -83,7 +84,7 @@ class TokenStream:
 
     @property
     def columns(self) -> int:
-        """T, but for chunks of random length, which may be longer."""
+        """T; a chunk of random length may be longer."""
         return self.plan.columns
 
     @property

@@ -23,6 +23,10 @@ ADVICE = "leave it out, or take the engine `torch`"
             "  scan: tree",
             "4:3: train.scan: train.engine `scratch` does not know scans in the form of a tree",
         ),
+        (
+            "  scan: kernel",
+            "4:3: train.scan: train.engine `scratch` does not know scans in the form of a kernel",
+        ),
     ],
 )
 def test_what_is_not_written_by_hand_is_refused_where_it_stands(load, problems, text, line):

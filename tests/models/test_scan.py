@@ -1,4 +1,4 @@
-"""The two forms of the linear scan against plain recursion, and how one of them is chosen."""
+"""Loop and tree, two forms of the linear scan, against plain recursion, and how a form is chosen."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from charrnn.errors import UsageError
+from charrnn.models import scan
 from charrnn.models.scan import Form, fastest_form, linear_scan
 
 FORMS: list[Form] = ["loop", "tree"]
@@ -126,7 +128,7 @@ def test_the_form_with_the_lower_median_is_chosen(loop: list[float], tree: list[
                 yield now
 
     times = looks()
-    assert fastest_form(2, 4, 3, CPU, lambda: next(times)) == expected
+    assert fastest_form(2, 4, 3, CPU, "fp32", lambda: next(times)) == expected
 
 
 def test_slow_measuring_ends_after_one_turn() -> None:
@@ -137,12 +139,29 @@ def test_slow_measuring_ends_after_one_turn() -> None:
         looks += 1
         return 10.0 * looks
 
-    fastest_form(2, 4, 3, CPU, clock)
+    fastest_form(2, 4, 3, CPU, "fp32", clock)
     assert looks == 1 + 2 * 4 + 1
 
 
-def test_on_cuda_nothing_is_measured() -> None:
+def test_on_cuda_it_is_the_kernel_where_that_runs_and_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     def never() -> float:
         raise AssertionError("measured")
 
-    assert fastest_form(2, 4, 3, torch.device("cuda:0"), never) == "tree"
+    asked: list[tuple[object, ...]] = []
+    device = torch.device("cuda:1")
+    for there, expected in [(None, "kernel"), (UsageError("not installed"), "tree")]:
+        monkeypatch.setattr(scan, "obstacle", lambda *where, found=there: asked.append(where) or found)
+        assert fastest_form(2, 4, 3, device, "fp64", never) == expected
+    assert asked == [(device, "fp64")] * 2
+
+
+def test_on_a_cpu_the_kernel_is_no_candidate(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[str] = []
+
+    def noted(a_BTH: Tensor, b_BTH: Tensor, start_BH: Tensor, form: Form) -> Tensor:
+        measured.append(form)
+        return linear_scan(a_BTH, b_BTH, start_BH, form)
+
+    monkeypatch.setattr(scan, "linear_scan", noted)
+    fastest_form(2, 4, 3, CPU, "fp32", lambda: 0.0)
+    assert measured == ["loop", "tree"] * 10

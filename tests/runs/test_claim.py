@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 from lab import Lab
+from scanlibrary import ScanLibrary
 
-from charrnn.errors import CharRnnError, CheckpointError, DataError, MissingExtraError, UsageError
+from charrnn.config.load import load_config
+from charrnn.errors import CharRnnError, CheckpointError, ConfigError, DataError, MissingExtraError, UsageError
 from charrnn.logs import tensorboard
+from charrnn.logs.console import Console
+from charrnn.runs.check import dry_run
+from charrnn.train.interrupt import Interrupt
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -98,6 +103,22 @@ def test_tensorboard_can_be_demanded_or_declined(lab: Lab, monkeypatch: pytest.M
     with pytest.raises(MissingExtraError):
         lab.train("auto", "force", None, "train.tensorboard=true")
     assert contents(lab.path / "auto") == before
+
+
+def test_a_kernel_that_does_not_run_here_is_refused_before_anything_is_deleted(
+    lab: Lab, scan_library: ScanLibrary
+) -> None:
+    """On a CPU, installed or not; a dry run says the same."""
+    settings = ("model.core={kind: mingru, hidden: 8}", "train.scan=kernel", "train.device=cpu")
+    lab.train("run")
+    before = contents(lab.path / "run")
+    with pytest.raises(ConfigError, match="need a CUDA device") as error:
+        lab.train("run", "force", None, *settings)
+    assert error.value.where == "train.scan"
+    assert contents(lab.path / "run") == before
+    loaded = load_config(lab.path / "config.yaml", settings)
+    with Console(quiet=True) as console, pytest.raises(ConfigError, match="need a CUDA device"):
+        dry_run(loaded, lab.path / "corpora", console, Interrupt())
 
 
 @pytest.mark.parametrize("setting", ["train.schedule={kind: plateau}", "train.average={kind: nt-asgd}"])

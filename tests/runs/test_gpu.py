@@ -8,10 +8,13 @@ from lab import Lab
 
 from charrnn.config.load import load_config
 from charrnn.logs.console import Console
+from charrnn.models.kernel import obstacle
 from charrnn.runs.evaluate import Wanted, evaluate_run
 from charrnn.runs.folder import config_beside, find_checkpoint
 from charrnn.runs.use import open_model
 from charrnn.train.interrupt import Interrupt
+
+CUDA_SCAN = obstacle(torch.device("cuda"), "fp32")
 
 pytestmark = [
     pytest.mark.gpu,
@@ -37,6 +40,20 @@ def test_a_deterministic_run_resumes_bit_for_bit_on_a_gpu(lab: Lab) -> None:
         lab.train("broken", "new", Stopper(40, hard=True), *settings)
     lab.train("broken", "resume", Interrupt(), *settings)
     assert lab.records("whole") == lab.records("broken")
+
+
+@pytest.mark.skipif(CUDA_SCAN is not None, reason=str(CUDA_SCAN))
+def test_a_run_by_the_scan_s_kernel_resumes_bit_for_bit_on_a_gpu(lab: Lab) -> None:
+    from lab import Stopper
+
+    settings = ("model.core={kind: mingru, hidden: 8, layers: 2}", "train.device=cuda", "train.deterministic=true")
+    lab.train("whole", "new", Interrupt(), *settings)
+    with pytest.raises(Stopper.Killed):
+        lab.train("broken", "new", Stopper(40, hard=True), *settings)
+    lab.train("broken", "resume", Interrupt(), *settings)
+    assert lab.records("whole") == lab.records("broken")
+    checkpoint, _ = find_checkpoint(lab.path / "broken", lab.path)
+    assert checkpoint.document("config")["plan"]["scan"] == "kernel"
 
 
 def test_dynamic_evaluation_learns_on_a_gpu_as_on_a_cpu(lab: Lab) -> None:

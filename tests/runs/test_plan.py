@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+from scanlibrary import ScanLibrary
 
 from charrnn.config.schema import Config, Train
-from charrnn.errors import DeviceError
+from charrnn.errors import ConfigError, DeviceError, MissingExtraError
 from charrnn.runs import plan
 from charrnn.runs.plan import apply_plan, make_plan, with_scan
 
@@ -42,7 +44,36 @@ def test_the_form_of_a_scan_is_the_config_s_then_the_former_then_what_is_measure
     assert asked == []
     assert planned(scanned()) == "tree"
     assert planned(scanned(stream={"chunk": 6, "reach": 9}), {"device": "cuda:0", "scan": "loop"}) == "tree"
-    assert asked == [(3, 6, 4, torch.device("cpu")), (3, 9, 4, torch.device("cpu"))]
+    assert asked == [(3, 6, 4, torch.device("cpu"), "fp32"), (3, 9, 4, torch.device("cpu"), "fp32")]
+
+
+def on_cuda(config: Config, former: dict[str, Any] | None = None) -> str | None:
+    """Planned for a CUDA device, whatever there is here."""
+    return with_scan(replace(make_plan(config.train, former), device="cuda:0"), config, 3, former).scan
+
+
+def test_the_kernel_is_taken_on_cuda_where_it_is_installed(scan_library: ScanLibrary) -> None:
+    former = {"device": "cuda:1", "scan": "kernel"}
+    assert [on_cuda(scanned("kernel")), on_cuda(scanned()), on_cuda(scanned(), former)] == ["kernel"] * 3
+    assert on_cuda(scanned(), former | {"scan": "tree"}) == "tree"
+    assert on_cuda(scanned(train={"device": "cpu", "precision": "fp64"})) == "tree"
+    scan_library.remove("accelerated_scan")
+    assert on_cuda(scanned()) == "tree"
+    assert planned(scanned(), {"device": "cuda:1", "scan": "kernel"}) in ("loop", "tree")  # another kind of device
+
+
+def test_a_kernel_that_is_asked_for_and_does_not_run_is_refused_with_who_asks(scan_library: ScanLibrary) -> None:
+    with pytest.raises(ConfigError, match="fp32") as error:
+        on_cuda(scanned(train={"device": "cpu", "scan": "kernel", "precision": "fp64"}))
+    assert error.value.where == "train.scan"
+    scan_library.remove("accelerated_scan")
+    former = {"device": "cuda:0", "scan": "kernel"}
+    asked = [(scanned("kernel"), None, "train.scan"), (scanned(), former, "the plan in the checkpoint's config.json")]
+    for config, plan_before, where in asked:
+        with pytest.raises(MissingExtraError) as missing:
+            on_cuda(config, plan_before)
+        assert (missing.value.where, missing.value.exit_code) == (where, 2)
+    assert planned(scanned("kernel", model={})) is None  # without a scan nothing is asked for
 
 
 def test_a_scan_over_windows_is_as_long_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from charrnn.config.schema.corpus import Corpus, Source
 from charrnn.config.schema.engine import check_engine
 from charrnn.config.schema.model import Network
 from charrnn.config.schema.stream import Lanes, Stream, Windows
-from charrnn.config.schema.train import LanguageTrain, Train
+from charrnn.config.schema.train import LanguageTrain, RecurrentTrain, Train
 from charrnn.config.schema.tune import Tune
 from charrnn.config.schema.use import Evaluate, LanguageEvaluate, Sample
 
@@ -30,6 +30,7 @@ __all__ = [
     "Lanes",
     "LanguageConfig",
     "Network",
+    "RecurrentTrain",
     "Sample",
     "Section",
     "Train",

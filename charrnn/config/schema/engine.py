@@ -32,8 +32,8 @@ def _beyond_scratch(model: Network, train: LanguageTrain) -> Iterator[InitErrorD
         )
     if train.device.startswith("cuda"):
         yield _beyond("CUDA", train.device, "train", "device")
-    if train.scan == "tree":
-        yield _beyond("scans in the form of a tree", train.scan, "train", "scan")
+    if train.scan in ("tree", "kernel"):
+        yield _beyond(f"scans in the form of a {train.scan}", train.scan, "train", "scan")
 
 
 def _beyond(what: str, value: object, *place: str) -> InitErrorDetails:

@@ -171,6 +171,11 @@ class Train(Section):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     """Everything random is derived from it."""
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether our own NumPy computes in place of PyTorch."""
+        return False
+
     @model_validator(mode="after")
     def _averages_before_it_stops(self) -> Train:
         if isinstance(self.average, NtAsgdAverage) and self.early_stop is not None:
@@ -190,7 +195,17 @@ class Train(Section):
         return value
 
 
-class LanguageTrain(Train):
+class RecurrentTrain(Train):
+    """The training run of a recurrent model."""
+
+    scan: Literal["auto", "loop", "tree", "kernel"] = "auto"
+    """How `mingru` and `minlstm` run over a chunk: step by step, as a tree of steps, or on CUDA in fp32 by the kernel
+    of the extra `scan`; they differ by rounding. `auto` takes the kernel on CUDA where it is installed, else the tree;
+    on a CPU it measures loop and tree when a run begins, and with `deterministic` takes the loop. A resumed run keeps
+    the form that it began with."""
+
+
+class LanguageTrain(RecurrentTrain):
     """The training run of a language model."""
 
     regularization: Regularization = Regularization()
@@ -204,7 +219,7 @@ class LanguageTrain(Train):
     NumPy; the same figures but for rounding. `scratch` runs on the CPU, its products on one thread, and knows neither
     BatchNorm nor dropout inside the recurrence. See docs/scratch.md."""
 
-    scan: Literal["auto", "loop", "tree"] = "auto"
-    """How `mingru` and `minlstm` run over a chunk: step by step, or as a tree of steps; they differ by rounding. `auto`
-    takes the tree on CUDA and measures both on a CPU when a run begins; with `deterministic` it takes the loop there. A
-    resumed run keeps the form that it began with."""
+    @property
+    def by_hand(self) -> bool:
+        """Whether the engine is `scratch`."""
+        return self.engine == "scratch"
