@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from charrnn.config.schema import Config
 from charrnn.models.core import Draws, State
+from charrnn.text.vocabulary import Vocabulary
 
 
 class Batch(Protocol):
@@ -101,6 +102,10 @@ class Corpus(Protocol):
     def digest(self) -> str:
         """What they are, from their settings and their content."""
 
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The symbols of their texts, where they hold any."""
+
 
 class Task(Protocol):
     """Something a user can train: it binds a corpus, its streams, a model, a loss and metrics.
@@ -142,6 +147,9 @@ class Task(Protocol):
 
     def speed(self, targets_per_second: float, split: str) -> dict[str, float]:
         """How fast `split` is read, in the unit that users compare."""
+
+    def sizes(self) -> dict[str, int]:
+        """How large the data make the model: symbols, labels, users."""
 
     def documents(self) -> dict[str, Any]:
         """What a checkpoint must hold besides the config, so that its model can be used with no other file."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from charrnn.config.load import EXTENDS, Loaded
-from charrnn.config.schema import Config
+from charrnn.config.schema import LanguageConfig
 from charrnn.config.yaml12 import scalar
 
 _PLAIN = re.compile(r"[A-Za-z_]([A-Za-z0-9_./:-]*[A-Za-z0-9_./-])?")
@@ -55,7 +55,7 @@ def json_schema() -> dict[str, Any]:
     It refuses unknown keys and wrong types. It does not ask for keys inside sections: a file with `extends`
     may leave out anything, its `kind:` among them, that the other file says.
     """
-    schema: dict[str, Any] = _tidy(Config.model_json_schema())
+    schema: dict[str, Any] = _tidy(LanguageConfig.model_json_schema())
     about = "Another config, relative to this file, whose keys hold where this file has none."
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",

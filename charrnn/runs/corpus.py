@@ -1,11 +1,13 @@
-"""The corpus of a loaded config, prepared unless it is there. Torch-free."""
+"""The data of a loaded config, prepared unless they are there. Torch-free."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from charrnn.config.load import Loaded
+from charrnn.config.schema import Config, LanguageConfig
 from charrnn.corpus.prepare import Prepared, prepare
+from charrnn.errors import UsageError
 from charrnn.logs.console import Console
 from charrnn.text.watch import Check
 
@@ -24,7 +26,7 @@ def prepared(loaded: Loaded, corpora: Path, console: Console, check: Check, out:
         DataError, UsageError, StorageError: see `charrnn.corpus.prepare.prepare`.
     """
     return prepare(
-        loaded.config.corpus,
+        language(loaded.config).corpus,
         base=loaded.base,
         corpora=corpora,
         out=out,
@@ -32,3 +34,14 @@ def prepared(loaded: Loaded, corpora: Path, console: Console, check: Check, out:
         progress=console.progress,
         check=check,
     )
+
+
+def language(config: Config) -> LanguageConfig:
+    """`config`, for what only a language model can do.
+
+    Raises:
+        UsageError: it is of another task.
+    """
+    if not isinstance(config, LanguageConfig):
+        raise UsageError("this is for language models only", why=f"the task of this config is `{config.task}`")
+    return config

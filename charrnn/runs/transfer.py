@@ -15,7 +15,8 @@ import numpy as np
 
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import flatten
-from charrnn.config.schema import LanguageConfig
+from charrnn.config.schema import Config, RecurrentTrain
+from charrnn.contracts import Task
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.logs.console import Console
 from charrnn.models.network import Network
@@ -62,44 +63,44 @@ class Origin:
 
     checkpoint: Checkpoint
     which: str
-    config: LanguageConfig
+    config: Config
     vocabulary: Vocabulary
 
     def document(self) -> dict[str, Any]:
         """Where the weights come from, for the checkpoints of the run that they begin."""
         return {"checkpoint": str(self.checkpoint.folder), "step": self.checkpoint.step, "which": self.which}
 
-    def give(self, model: Network, vocabulary: Vocabulary) -> None:
-        """Put the weights into `model`, which is fresh and over the symbols of `vocabulary`.
+    def give(self, model: Network, task: Task) -> None:
+        """Put the weights into `model`, which is fresh and `task`'s.
 
         Raises:
             CheckpointError: the checkpoint is damaged, or of another model.
         """
         arrays = self.checkpoint.tensors("model")
-        transfer(model, arrays, self.vocabulary, vocabulary, where=self.checkpoint.folder)
+        transfer(model, arrays, self.vocabulary, _vocabulary(task), where=self.checkpoint.folder)
 
-    def say(self, console: Console, config: LanguageConfig, vocabulary: Vocabulary) -> None:
-        """Tell what a run of `config` over `vocabulary` takes over, and what of the model or the text has changed."""
+    def say(self, console: Console, task: Task) -> None:
+        """Tell what a run of `task` takes over, and what of the model or the text has changed."""
         folder = min(str(self.checkpoint.folder), os.path.relpath(self.checkpoint.folder), key=len)
-        console.note(f"starting from {folder} ({self.which}): {_counted(self.vocabulary, vocabulary)}")
+        console.note(f"starting from {folder} ({self.which}): {_counted(self.vocabulary, _vocabulary(task))}")
         changed = [
             change(key, before, now)
-            for key, before, now in differences(flatten(self.config), flatten(config))
+            for key, before, now in differences(flatten(self.config), flatten(task.config))
             if key in _FORM or key.startswith("model.")
         ]
         if changed:
             console.note(f"not as in that run: {', '.join(changed)}")
 
 
-def refuse_itself(config: LanguageConfig, run: Path) -> None:
+def refuse_itself(config: Config, run: Path) -> None:
     """Refuse a new run in the very folder that `train.start_from` names.
 
     Raises:
         UsageError: that is what is asked for.
     """
-    if config.train.start_from is None:
+    if _start(config) is None:
         return
-    start, own = Path(config.train.start_from).resolve(), run.resolve()
+    start, own = Path(str(_start(config))).resolve(), run.resolve()
     if own == start or own / "checkpoints" == start.parent:
         raise UsageError(
             "a run cannot start from itself",
@@ -108,19 +109,20 @@ def refuse_itself(config: LanguageConfig, run: Path) -> None:
         )
 
 
-def origin_of(config: LanguageConfig) -> Origin | None:
+def origin_of(config: Config) -> Origin | None:
     """The checkpoint that `train.start_from` means; None where a run begins with fresh weights.
 
     Raises:
         UsageError: there is no such run.
         CheckpointError: it has no readable checkpoint, or one of another kind of model.
     """
-    if config.train.start_from is None:
+    start = _start(config)
+    if start is None:
         return None
-    place = Path(config.train.start_from)
+    place = Path(start)
     checkpoint, which = find_checkpoint(place, place.parent)
     theirs = config_of(checkpoint)
-    before, now = theirs.model.core.kind, config.model.core.kind
+    before, now = (flatten(c).get("model.core.kind") for c in (theirs, config))
     if before != now:  # two kinds of cell may have tensors of the same names and shapes
         raise CheckpointError(
             "the checkpoint is of another model",
@@ -128,6 +130,16 @@ def origin_of(config: LanguageConfig) -> Origin | None:
             why=f"model.core.kind: checkpoint {before}, config {now}",
         )
     return Origin(checkpoint, which, theirs, Vocabulary.from_json(checkpoint.document("vocabulary")))
+
+
+def _start(config: Config) -> str | None:
+    return config.train.start_from if isinstance(config.train, RecurrentTrain) else None
+
+
+def _vocabulary(task: Task) -> Vocabulary:
+    vocabulary = task.corpus.vocabulary
+    assert vocabulary is not None, "only recurrent models start from other runs, and they read texts"
+    return vocabulary
 
 
 def provenance(checkpoint: Checkpoint | None, origin: Origin | None) -> dict[str, Any]:

@@ -11,8 +11,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from charrnn.checkpoint.read import Checkpoint
-from charrnn.config.schema import LanguageConfig, Corpus, Sample, Windows
+from charrnn.config.schema import Config, Corpus, LanguageConfig, Sample, Windows, config_from
 from charrnn.errors import CheckpointError, UsageError
+from charrnn.runs.corpus import language
 from charrnn.runs.folder import find_checkpoint
 from charrnn.sample.decode import Stepper, generate, text_of
 from charrnn.sample.window import WindowStepper
@@ -108,7 +109,7 @@ def open_model(place: Path | None, runs: Path) -> OpenModel:
         CheckpointError: the checkpoint is missing, damaged, or does not fit its own config.
     """
     checkpoint, which = find_checkpoint(place, runs)
-    config = config_of(checkpoint)
+    config = language(config_of(checkpoint))
     vocabulary = Vocabulary.from_json(checkpoint.document("vocabulary"))
     arrays = checkpoint.tensors("model")
     try:
@@ -121,15 +122,15 @@ def open_model(place: Path | None, runs: Path) -> OpenModel:
     return OpenModel(checkpoint.folder, f"{checkpoint.folder} ({which})", config, vocabulary, network)
 
 
-def config_of(checkpoint: Checkpoint) -> LanguageConfig:
+def config_of(checkpoint: Checkpoint) -> Config:
     """The config that a checkpoint was trained with.
 
     Raises:
         CheckpointError: it is damaged, or of another version of charrnn.
     """
     try:
-        return LanguageConfig.model_validate(checkpoint.document("config")["config"])
-    except (ValidationError, KeyError, TypeError) as error:
+        return config_from(checkpoint.document("config")["config"])
+    except (ValidationError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             "the checkpoint's config is not one that this version of charrnn knows",
             where=checkpoint.folder / "config.json",

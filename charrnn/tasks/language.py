@@ -158,6 +158,10 @@ class LanguageTask:
         part = self.corpus.split(split)
         return {"chars_per_second": targets_per_second * part.characters / len(part.tokens)}
 
+    def sizes(self) -> dict[str, int]:
+        """The symbols."""
+        return {"vocabulary": self.vocabulary.size}
+
     def documents(self) -> dict[str, Any]:
         """The vocabulary."""
         return {"vocabulary": self.vocabulary.to_json()}

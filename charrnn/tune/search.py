@@ -77,7 +77,7 @@ class Search:
                 console.note(f"trial {trial.number} failed: {error.what}")
             else:
                 pruned = outcome["ended"] == PRUNED
-                study.end(trial.number, outcome["best"]["nats"], pruned)
+                study.end(trial.number, outcome["best"]["loss"], pruned)
                 told = f"{outcome['best']['nats']:.4f} nats after {outcome['step']} steps"
                 console.note(f"trial {trial.number}: {told}{', given up' if pruned else ''}")
         write_report(study, self.loaded)

@@ -106,8 +106,8 @@ class Study:
         with journal_errors(self.folder / JOURNAL):
             told = self._frozen()[number].intermediate_values
             for step, record in enumerate(history, start=1):
-                if told.get(step) != record["nats"]:
-                    self._storage.set_trial_intermediate_value(self._id(number), step, record["nats"])
+                if told.get(step) != record["loss"]:
+                    self._storage.set_trial_intermediate_value(self._id(number), step, record["loss"])
 
     def verdict(self, number: int, history: Sequence[Mapping[str, float]]) -> str | None:
         """Report a running trial's validations; why it should be given up, or None."""

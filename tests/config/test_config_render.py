@@ -4,13 +4,15 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from charrnn.config import shape, yaml12
+from charrnn.config import yaml12
 from charrnn.config.load import load_config
 from charrnn.config.render import json_schema, render
-from charrnn.config.schema import Config
+from charrnn.config.schema import LanguageConfig
+from charrnn.config.shape import Shape
 from charrnn.config.tree import Place
 
 ROOT = Path(__file__).parents[2]
+SHAPE = Shape(LanguageConfig)
 MINIMAL = "corpus: {source: x.txt}\n"
 
 
@@ -112,12 +114,12 @@ def test_a_value_that_may_be_null_or_of_several_kinds_is_described_too():
     undescribed = [
         ".".join((*path, name))
         for path in [(), ("corpus",), ("stream",), ("model", "core"), ("train",), ("evaluate",), ("sample",)]
-        for section in shape.sections(path)
+        for section in SHAPE.sections(path)
         for name, field in section.model_fields.items()
-        if not field.description and name != "kind" and not shape.sections((*path, name))
+        if not field.description and name != "kind" and not SHAPE.sections((*path, name))
     ]
     assert undescribed == []
-    assert set(Config.model_fields) <= set(json_schema()["properties"])
+    assert set(LanguageConfig.model_fields) <= set(json_schema()["properties"])
 
 
 def test_the_committed_schema_is_that_of_the_code():

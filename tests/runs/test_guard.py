@@ -15,7 +15,8 @@ from torch import nn
 
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
-from charrnn.contracts import Batch, Loss
+from charrnn.contracts import Loss
+from charrnn.stream.gather import TokenBatch
 from charrnn.errors import DivergedError, Interrupted
 from charrnn.models.core import Draws, State
 from charrnn.runs.folder import RunFolder
@@ -34,7 +35,7 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> Poison:
     def inject(steps: Container[int], part: str = "loss", lives: int = 10**9) -> None:
         used: dict[int, int] = {}
 
-        def loss(self: LanguageTask, model: nn.Module, batch: Batch, state: State, draws: Draws | None = None) -> Loss:
+        def loss(self: LanguageTask, model: nn.Module, batch: TokenBatch, state: State, draws: Draws | None = None) -> Loss:
             result = sound(self, model, batch, state, draws)
             if draws is None or draws.step not in steps or used.get(draws.step, 0) >= lives:
                 return result

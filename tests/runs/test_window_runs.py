@@ -13,7 +13,7 @@ from lab import Lab, Stopper, same_run
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import load_config
-from charrnn.config.schema import Config
+from charrnn.config.schema import LanguageConfig
 from charrnn.errors import ConfigError, DataError, Interrupted, OutOfMemoryError, UsageError
 from charrnn.logs.console import Console
 from charrnn.models.build import build_model
@@ -139,7 +139,7 @@ def test_n_grams_are_scored_on_the_same_windows(lab: Lab) -> None:
     with Console(quiet=True) as console:
         corpus = prepared(loaded, lab.path / "corpora", console, no_check).corpus
 
-    def table(config: Config) -> dict[str, Any]:
+    def table(config: LanguageConfig) -> dict[str, Any]:
         return ngram_table(corpus, config, 9, "valid", 10**6, no_check)
 
     windows = table(loaded.config)

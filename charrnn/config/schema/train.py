@@ -129,10 +129,6 @@ class Train(Section):
     max_steps: Count | None = None
     """Updates in all. With both, the shorter ends the run; with neither, it is 5,000 steps."""
 
-    start_from: Annotated[str, Field(min_length=1)] | None = None
-    """A run's folder, or a checkpoint's, whose weights this run begins with (also --from); of a run it is the best
-    checkpoint, else the last. Relative to the config's folder. `null` begins with fresh weights."""
-
     optimizer: Optimizer = AdamW()
     schedule: Schedule = CosineSchedule()
 
@@ -197,6 +193,10 @@ class Train(Section):
 
 class RecurrentTrain(Train):
     """The training run of a recurrent model."""
+
+    start_from: Annotated[str, Field(min_length=1)] | None = None
+    """A run's folder, or a checkpoint's, whose weights this run begins with (also --from); of a run it is the best
+    checkpoint, else the last. Relative to the config's folder. `null` begins with fresh weights."""
 
     scan: Literal["auto", "loop", "tree", "kernel"] = "auto"
     """How `mingru` and `minlstm` run over a chunk: step by step, as a tree of steps, or on CUDA in fp32 by the kernel
