@@ -119,7 +119,7 @@ def test_a_run_that_stays_bad_ends_with_exit_code_5_and_a_dump(lab: Lab, poison:
     assert error.value.where == str(lab.path / "hurt" / "diverged.json")
     dump = json.loads((lab.path / "hurt" / "diverged.json").read_text(encoding="utf-8"))
     assert (dump["step"], dump["skipped_in_a_row"], dump["rate_scale"]) == (27, 5, 0.5)
-    assert dump["figures"]["nats"] == "nan"
+    assert dump["figures"]["sum"] == "nan"
     assert len(dump["lanes"]["0.h"]) == 4
     assert [record["step"] for record in lab.records("hurt")][-1] == 14
     last = Checkpoint.open(checkpoints(lab.path / "hurt" / "checkpoints")[-1])
@@ -181,7 +181,7 @@ def test_a_validation_loss_that_is_not_finite_sends_the_run_back_too(
         calls += 1
         result = sound(*arguments)
         assert result is not None
-        return dataclasses.replace(result, nats=math.nan) if 2 < calls <= 2 + times else result
+        return dataclasses.replace(result, mean=math.nan) if 2 < calls <= 2 + times else result
 
     monkeypatch.setattr(loop, "evaluate", evaluate)
     if times == 1:
