@@ -166,7 +166,7 @@ def _json_rows(texts: ItemTexts, settings: Table, lines: Iterator[str], name: st
         place = f"{name}:{number}"
         if not line.strip():
             continue
-        value = _object(line, place)
+        value = _object(without_end(line), place)
         text = _value(value, "text", settings.text, place)
         if not isinstance(text, str):
             raise DataError(f"the text is not a string but {_short(text)}", where=place)

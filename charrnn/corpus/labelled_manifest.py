@@ -108,18 +108,18 @@ class LabelledManifest(Section):
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What a reader of figures should know about the data, a sentence each."""
+        """What a reader of figures should know about the data, a line each."""
         counts = self.counts
         found = (
-            (counts.rows - counts.distinct, "{:,} rows repeat an item; all rows of one item are in one split"),
-            (counts.ambiguous, "{:,} items carry more than one label"),
-            (counts.empty, "{:,} rows were left out: their text is empty"),
-            (counts.cut, "{:,} items were cut to corpus.longest"),
-            (counts.replaced, "{:,} wrong bytes were replaced"),
-            (counts.test_seen, "{:,} rows of the test set also occur in training or validation"),
-            (counts.unlabelled_held_out, "{:,} unlabelled rows also occur in validation or test"),
+            (counts.rows - counts.distinct, "rows that repeat an item (all rows of one item are in one split)"),
+            (counts.ambiguous, "items that carry more than one label"),
+            (counts.empty, "rows that were left out, for their text is empty"),
+            (counts.cut, "items that were cut to corpus.longest"),
+            (counts.replaced, "wrong bytes that were replaced"),
+            (counts.test_seen, "rows of the test set whose item also occurs in training or validation"),
+            (counts.unlabelled_held_out, "unlabelled rows whose item also occurs in validation or test"),
         )
-        return tuple(sentence.format(count) for count, sentence in found if count)
+        return tuple(f"{what}: {count:,}" for count, what in found if count)
 
     def to_json(self) -> dict[str, Any]:
         """The manifest as a JSON object."""

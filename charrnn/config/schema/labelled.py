@@ -134,12 +134,11 @@ class TextItems(LabelledSource):
             source=self.source,
             encoding=self.encoding,
             errors=self.errors,
-            newlines="keep" if self.unit == "byte" else "lf",
             normal_form=self.normal_form,
             case=self.case,
             unit=self.unit,
             min_count=1 if self.unit == "byte" else self.min_count,
-        )
+        ).model_copy(update={"newlines": "keep"} if self.unit == "byte" else {})
 
 
 class Table(TextItems):
