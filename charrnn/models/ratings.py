@@ -60,14 +60,15 @@ class RatingModel(nn.Module, ABC):
         """The predicted ratings.
 
         Args:
-            users_B: the users' numbers.
+            users_B: the users' numbers; -1 is anybody who is not in the table.
             items_B: the items' numbers.
             own_B: the ratings themselves where they are among those that the model is trained on: a model that looks
                 at other ratings leaves them out. None for ratings that it does not know.
             draws: the random numbers of a training step.
         """
-        seen_B2 = torch.stack([self.seen_users_U[users_B], self.seen_items_I[items_B]], 1)
-        predicted_B = self.score(users_B, items_B, seen_B2, own_B, draws)
+        some_B = users_B.clamp(min=0)
+        seen_B2 = torch.stack([self.seen_users_U[some_B] & (users_B >= 0), self.seen_items_I[items_B]], 1)
+        predicted_B = self.score(some_B, items_B, seen_B2, own_B, draws)
         return predicted_B if self.training else predicted_B.clamp(self.lowest, self.highest)
 
     @abstractmethod

@@ -39,16 +39,19 @@ def _language(loaded: Loaded, corpora: Path, console: Console, check: Check) -> 
 def _rate(loaded: Loaded, corpora: Path, console: Console, check: Check) -> RateTask:
     config = loaded.config
     assert isinstance(config, RateConfig)
-    task = RateTask(config, prepared_ratings(loaded, corpora, console, check).corpus)
-    for remark in task.remarks("valid"):
-        console.note(remark)
-    return task
+    return RateTask(config, prepared_ratings(loaded, corpora, console, check).corpus)
 
 
 _BUILDERS: Mapping[type[Config], Callable[[Loaded, Path, Console, Check], Task]] = {
     LanguageConfig: _language,
     RateConfig: _rate,
 }
+
+
+def say_remarks(task: Task, split: str, console: Console) -> None:
+    """Tell the user what should be known of a split before any figure of it."""
+    for remark in task.remarks(split):
+        console.note(remark)
 
 
 def training_stream(task: Task) -> Stream:
