@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -122,23 +123,22 @@ def _corpus_in(folder: Path) -> RatingsCorpus | None:
 class _Build:
     """Makes one corpus; see `prepare_ratings`."""
 
-    def __init__(
-        self, settings: Ratings, files: list[SourceFile], records: list[SourceRecord], watch: Watch
-    ) -> None:
+    def __init__(self, settings: Ratings, files: list[SourceFile], records: list[SourceRecord], watch: Watch) -> None:
         self._settings, self._files, self._records, self._watch = settings, files, records, watch
 
     def write(self, folder: Path, identity: str) -> None:
         """Put the corpus at `folder`, complete or not at all; `identity` is its digest."""
         users: dict[str, int] = {}
         items: dict[str, int] = {}
-        columns = array.array("I"), array.array("I"), array.array("f")
+        columns: dict[str, array.array[Any]] = {
+            name: array.array(dtype.char) for name, dtype in ARRAYS.items() if name != "splits.bin"
+        }
         for user, item, rating in self._ratings():
-            for store, value in zip(
-                columns, (users.setdefault(user, len(users)), items.setdefault(item, len(items)), rating), strict=True
-            ):
-                store.append(value)
-        arrays = dict(zip(ARRAYS, map(np.array, columns), strict=False))
-        arrays["splits.bin"] = chances(self._settings, len(columns[2]))
+            columns["users.bin"].append(users.setdefault(user, len(users)))
+            columns["items.bin"].append(items.setdefault(item, len(items)))
+            columns["ratings.bin"].append(rating)
+        arrays = {name: np.array(column) for name, column in columns.items()}
+        arrays["splits.bin"] = chances(self._settings, len(arrays["ratings.bin"]))
         counts = {name: int((arrays["splits.bin"] == i).sum()) for i, name in enumerate(SPLITS)}
         if not counts["train"]:
             raise DataError("the training split is empty", where=self._files[0].label, hint="see corpus.split")
@@ -148,18 +148,20 @@ class _Build:
             for name, dtype in ARRAYS.items():
                 (beside / name).write_bytes(arrays[name].astype(dtype).tobytes())
             write_json(beside / IDS, {"users": [*users], "items": [*items], "names": self._names(items)})
-            manifest = RatingsManifest(
-                format=FORMAT,
-                kind=KIND,
-                digest=identity,
-                sources=self._records,
-                settings=self._settings,
-                users=len(users),
-                items=len(items),
-                ratings=len(pairs),
-                repeated=len(pairs) - len(np.unique(pairs)),
-                files={name: _record(beside / name) for name in (*ARRAYS, IDS)},
-                splits=counts,
+            manifest = RatingsManifest.model_validate(
+                {
+                    "format": FORMAT,
+                    "kind": KIND,
+                    "digest": identity,
+                    "sources": self._records,
+                    "settings": self._settings,
+                    "users": len(users),
+                    "items": len(items),
+                    "ratings": len(pairs),
+                    "repeated": len(pairs) - len(np.unique(pairs)),
+                    "files": {name: _record(beside / name) for name in (*ARRAYS, IDS)},
+                    "splits": counts,
+                }
             )
             write_json(beside / MANIFEST, manifest.model_dump(mode="json"))
 

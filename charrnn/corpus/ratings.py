@@ -1,13 +1,14 @@
 """A prepared table of ratings: who rated what, how, and in which split; users and items keep their ids.
 
-    users.bin, items.bin    the numbers of the users and the items of all ratings, in the order of the table (uint32)
-    ratings.bin             the ratings (float32)
-    splits.bin              0, 1 or 2: train, valid or test (uint8)
-    ids.json                the ids of users and items, in the order of their numbers, and the items' names
+users.bin, items.bin    the numbers of the users and the items of all ratings, in the order of the table (uint32)
+ratings.bin             the ratings (float32)
+splits.bin              0, 1 or 2: train, valid or test (uint8)
+ids.json                the ids of users and items, in the order of their numbers, and the items' names
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,7 +37,7 @@ from charrnn.text.blocks import read_errors
 
 KIND = "ratings"
 IDS = "ids.json"
-ARRAYS = {
+ARRAYS: Mapping[str, np.dtype[Any]] = {
     "users.bin": np.dtype("<u4"),
     "items.bin": np.dtype("<u4"),
     "ratings.bin": np.dtype("<f4"),

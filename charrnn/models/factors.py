@@ -53,6 +53,7 @@ class Factors(RatingModel):
         self.users_UD = table(known.users, config.size, config.scale, seed, "users")
         self.items_ID = table(known.items, config.size, config.scale, seed, "items")
         self.biases = Biases(known) if config.biases else None
+        self.register_buffer("begin", _begin(config, self.mean), persistent=False)
 
     def score(
         self, users_B: Tensor, items_B: Tensor, seen_B2: Tensor, own_B: Tensor | None, draws: Draws | None
@@ -66,10 +67,10 @@ class Factors(RatingModel):
             score_B = score_B + self.biases(users_B, items_B, seen_B2)
         between = self.config.range
         if between is not None:
-            return between.low + (between.high - between.low) * torch.sigmoid(score_B)
-        if self.config.mean:
-            return score_B + self.mean
-        return score_B if self.biases is not None else torch.where(told_B, score_B, self.mean)
+            return between.low + (between.high - between.low) * torch.sigmoid(score_B + self.begin)
+        if self.biases is None and not self.config.mean:
+            return torch.where(told_B, score_B, self.mean)
+        return score_B + self.begin
 
     def penalties(self) -> Mapping[str, Tensor]:
         """L2 of the vectors, and of the biases."""
@@ -77,6 +78,16 @@ class Factors(RatingModel):
         if self.biases is not None:
             found["bias_l2"] = self.config.bias_l2 * self.biases.squares()
         return {name: value for name, value in found.items() if getattr(self.config, name)}
+
+
+def _begin(config: schema.Factors, mean: Tensor) -> Tensor:
+    """The score of a pair of which nothing is known."""
+    if not config.mean:
+        return torch.zeros_like(mean)
+    if config.range is None:
+        return mean.clone()
+    share = (mean - config.range.low) / (config.range.high - config.range.low)
+    return torch.logit(share, eps=0.01)  # a mean outside the range begins at its edge
 
 
 class RatingsNetwork(RatingModel):

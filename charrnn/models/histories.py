@@ -53,7 +53,7 @@ class History(nn.Module):
         self.residual_YD = table(sizes[1], *fresh, f"{name}, residual")
         self.implicit_YD = table(sizes[1], *fresh, f"{name}, implicit") if config.implicit else None
         counts_X = torch.bincount(x_N, minlength=sizes[0])
-        self._keep("share_X", counts_X.clamp(min=1).float().pow(-config.exponent))
+        self._keep("share_X", counts_X.clamp(min=1).double().pow(-config.exponent))
         for side, (rows_N, columns_N), count in (("x", (x_N, y_N), sizes[0]), ("y", (y_N, x_N), sizes[1])):
             order_N = rows_N.argsort(stable=True)
             starts = torch.bincount(rows_N, minlength=count).cumsum(0)
@@ -111,7 +111,7 @@ class _WeightedSums(torch.autograd.Function):
         return _bags(vectors_YD, *there)
 
     @staticmethod
-    def backward(ctx: Any, grad_XD: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad_XD: Tensor) -> tuple[Tensor, None, None]:
         return _bags(grad_XD.contiguous(), *ctx.back), None, None
 
 

@@ -51,7 +51,7 @@ class RatingModel(nn.Module, ABC):
         self.register_buffer("seen_users_U", users_U > 0, persistent=False)
         self.register_buffer("seen_items_I", items_I > 0, persistent=False)
         ratings_N = known.ratings_N.double()
-        self.register_buffer("mean", ratings_N.mean().float(), persistent=False)
+        self.register_buffer("mean", ratings_N.mean(), persistent=False)
         self.lowest, self.highest = float(ratings_N.min()), float(ratings_N.max())
 
     def forward(

@@ -57,7 +57,9 @@ def score_run(
         result = evaluate(task, model, split, device, interrupt.check, _IN_ORDER if split == "train" else None)
     if result is None:
         raise DataError(
-            f"the {split} split is empty", where=task.corpus.folder, hint="name another one with --split: see corpus.split"
+            f"the {split} split is empty",
+            where=task.corpus.folder,
+            hint="name another one with --split: see corpus.split",
         )
     if not math.isfinite(result.mean):
         raise DivergedError(f"the loss of the {split} split is {result.mean}", hint="evaluate an earlier checkpoint")

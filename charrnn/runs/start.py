@@ -13,7 +13,6 @@ import torch
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded
 from charrnn.config.render import render
-from charrnn.config.schema import Config
 from charrnn.config.schema.schedule import PlateauSchedule
 from charrnn.config.schema.train import NtAsgdAverage
 from charrnn.contracts import Task
@@ -165,9 +164,7 @@ def _refuse_the_past(state: TrainState, steps: int) -> None:
         )
 
 
-def new_state(
-    task: Task, device: torch.device, origin: Origin | None = None, scan: Form | None = None
-) -> TrainState:
+def new_state(task: Task, device: torch.device, origin: Origin | None = None, scan: Form | None = None) -> TrainState:
     """A run at its very beginning, on `device`; its weights are those of `origin` where there is one.
 
     `scan` is how the model's scans are computed, from the plan.

@@ -57,7 +57,7 @@ _MOVIELENS = "movielens-latest-small-2016"
 _HOW = (
     "GroupLens keeps only the newest edition of ml-latest-small at its address. If you have that of October 2016 "
     "(100,004 ratings; the course's ml-latest-small.zip), unpack its ratings.csv and movies.csv into "
-    f"$CHARRNN_DATA/{_MOVIELENS}/; with the newest one, name the file itself: corpus.source: ml-latest-small/ratings.csv"
+    f"$CHARRNN_DATA/{_MOVIELENS}/. With the newest one name the file itself: corpus.source: ml-latest-small/ratings.csv"
 )
 
 KNOWN = {

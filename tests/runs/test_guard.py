@@ -16,10 +16,10 @@ from torch import nn
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.contracts import Loss
-from charrnn.stream.gather import TokenBatch
 from charrnn.errors import DivergedError, Interrupted
 from charrnn.models.core import Draws, State
 from charrnn.runs.folder import RunFolder
+from charrnn.stream.gather import TokenBatch
 from charrnn.tasks.language import LanguageTask
 from charrnn.train import loop
 from charrnn.train.evaluate import Evaluation
@@ -35,7 +35,9 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> Poison:
     def inject(steps: Container[int], part: str = "loss", lives: int = 10**9) -> None:
         used: dict[int, int] = {}
 
-        def loss(self: LanguageTask, model: nn.Module, batch: TokenBatch, state: State, draws: Draws | None = None) -> Loss:
+        def loss(
+            self: LanguageTask, model: nn.Module, batch: TokenBatch, state: State, draws: Draws | None = None
+        ) -> Loss:
             result = sound(self, model, batch, state, draws)
             if draws is None or draws.step not in steps or used.get(draws.step, 0) >= lives:
                 return result

@@ -174,17 +174,16 @@ class Factors(_Vectors):
     """The same as `l2`, for the biases."""
 
     mean: bool = True
-    """Begin with the mean rating of the training split, so that all else are differences from it."""
+    """Begin with the mean rating of the training split, so that all else are differences from it; `false` begins at 0,
+    or in the middle of the range."""
 
     range: Range | None = None
     """`null` lets predictions be any number in training; figures and recommendations keep to the ratings that occur."""
 
     @model_validator(mode="after")
-    def _says_where_it_begins(self) -> Factors:
-        if not self.biases and "bias_l2" in self.model_fields_set:
+    def _holds_what_there_is(self) -> Factors:
+        if not self.biases and self.bias_l2 != Factors.model_fields["bias_l2"].default:
             raise ValueError("there are no biases for `bias_l2` to hold: remove it, or set `biases: true`")
-        if self.range is not None and "mean" in self.model_fields_set and self.mean:
-            raise ValueError("`range` begins in its middle, not at the mean: remove `mean`, or `range`")
         return self
 
 
