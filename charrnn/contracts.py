@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -144,6 +144,9 @@ class Task(Protocol):
 
     def metrics(self, mean: float, split: str) -> dict[str, float]:
         """What a mean loss over `split` means in the units that users compare; `figure` is among them."""
+
+    def remarks(self, split: str) -> Iterable[str]:
+        """What a user should be told about a split before any figure of it: who in it was never seen in training."""
 
     def speed(self, targets_per_second: float, split: str) -> dict[str, float]:
         """How fast `split` is read, in the unit that users compare."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from charrnn.cli import common
+
+if TYPE_CHECKING:
+    from charrnn.corpus.rating_tables import PreparedRatings
+    from charrnn.logs.console import Console
 
 
 def prepare(
@@ -25,11 +29,15 @@ def prepare(
     Prints the corpus's folder. With the same text and settings it does nothing the second time.
     """
     from charrnn.logs.console import Console
-    from charrnn.runs.corpus import prepared
+    from charrnn.runs.corpus import prepared, prepared_ratings
     from charrnn.train.interrupt import listening
 
     with Console(quiet=quiet) as console, listening() as interrupt:
         loaded = common.load_config_or_source(source, overrides, console)
+        if loaded.config.task == "rate":
+            table = prepared_ratings(loaded, common.CORPORA, console, interrupt.check, out)
+            _tell_ratings(table, console, as_json)
+            return
         result = prepared(loaded, common.CORPORA, console, interrupt.check, out)
         if not result.fresh:
             console.note(f"nothing to do: {result.corpus.folder} already holds this text, prepared like this")
@@ -45,6 +53,26 @@ def prepare(
             "tokens": {name: part.end - part.start for name, part in manifest.splits.items()},
             "documents": manifest.documents,
             "replaced": manifest.counts.replaced,
+            "digest": corpus.digest,
+        }
+    )
+
+
+def _tell_ratings(table: PreparedRatings, console: Console, as_json: bool) -> None:
+    corpus, manifest = table.corpus, table.corpus.manifest
+    if not table.fresh:
+        console.note(f"nothing to do: {corpus.folder} already holds these ratings, prepared like this")
+    if not as_json:
+        common.write(f"{corpus.folder}\n")
+        return
+    common.write_json(
+        {
+            "corpus": str(corpus.folder),
+            "fresh": table.fresh,
+            "users": manifest.users,
+            "items": manifest.items,
+            "ratings": manifest.splits,
+            "repeated": manifest.repeated,
             "digest": corpus.digest,
         }
     )

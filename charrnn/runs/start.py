@@ -30,7 +30,7 @@ from charrnn.runs.memory import out_of_memory
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.resume import check_corpus
 from charrnn.runs.saver import RunSaver
-from charrnn.runs.task import task_of, training_stream
+from charrnn.runs.task import say_remarks, task_of, training_stream
 from charrnn.runs.transfer import Origin, origin_of, provenance, refuse_itself
 from charrnn.runs.use import continuation, in_form, stepper
 from charrnn.tasks.language import LanguageTask
@@ -80,6 +80,7 @@ def train_run(
             if is_done(checkpoint, loaded):
                 console.note(f"nothing to do: the run in {folder} is finished")
                 return _outcome(run, checkpoint.document("train"))
+        say_remarks(task, "valid", console)
         session = _Session(run, loaded, task, checkpoint, console, interrupt)
         with out_of_memory(loaded.config):
             state = session.train(mode == "force", verdict)

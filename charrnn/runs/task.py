@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from charrnn.config.load import Loaded
-from charrnn.config.schema import LanguageConfig
+from charrnn.config.schema import Config, LanguageConfig, RateConfig
 from charrnn.contracts import Stream, Task
 from charrnn.logs.console import Console
-from charrnn.runs.corpus import prepared
+from charrnn.runs.corpus import prepared, prepared_ratings
 from charrnn.tasks.language import LanguageTask
+from charrnn.tasks.rate import RateTask
 from charrnn.text.watch import Check
 
 
@@ -25,9 +27,31 @@ def task_of(loaded: Loaded, corpora: Path, console: Console, check: Check) -> Ta
     Raises:
         DataError, UsageError, StorageError: the data cannot be prepared.
     """
+    return _BUILDERS[type(loaded.config)](loaded, corpora, console, check)
+
+
+def _language(loaded: Loaded, corpora: Path, console: Console, check: Check) -> LanguageTask:
     config = loaded.config
     assert isinstance(config, LanguageConfig)
     return LanguageTask(config, prepared(loaded, corpora, console, check).corpus)
+
+
+def _rate(loaded: Loaded, corpora: Path, console: Console, check: Check) -> RateTask:
+    config = loaded.config
+    assert isinstance(config, RateConfig)
+    return RateTask(config, prepared_ratings(loaded, corpora, console, check).corpus)
+
+
+_BUILDERS: Mapping[type[Config], Callable[[Loaded, Path, Console, Check], Task]] = {
+    LanguageConfig: _language,
+    RateConfig: _rate,
+}
+
+
+def say_remarks(task: Task, split: str, console: Console) -> None:
+    """Tell the user what should be known of a split before any figure of it."""
+    for remark in task.remarks(split):
+        console.note(remark)
 
 
 def training_stream(task: Task) -> Stream:

@@ -12,7 +12,7 @@ from charrnn.contracts import Stream, Task
 from charrnn.logs.console import Console
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.start import new_state
-from charrnn.runs.task import task_of, training_stream
+from charrnn.runs.task import say_remarks, task_of, training_stream
 from charrnn.runs.transfer import origin_of
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.state import TrainState
@@ -57,6 +57,7 @@ def throwaway(loaded: Loaded, corpora: Path, console: Console, interrupt: Interr
     """
     config = loaded.config
     task = task_of(loaded, corpora, console, interrupt.check)
+    say_remarks(task, "valid", console)
     origin = origin_of(config)
     plan = make_plan(config.train)
     device = apply_plan(plan)

@@ -153,6 +153,10 @@ class LanguageTask:
             "perplexity": math.exp(min(mean, 700.0)),
         }
 
+    def remarks(self, split: str) -> tuple[str, ...]:
+        """Nothing: every symbol of a corpus is in its vocabulary."""
+        return ()
+
     def speed(self, targets_per_second: float, split: str) -> dict[str, float]:
         """Characters per second."""
         part = self.corpus.split(split)

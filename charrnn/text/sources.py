@@ -61,13 +61,20 @@ def open_source(settings: Corpus, *, base: Path, corpora: Path, spool: Path, wat
     elif source.startswith(("https://", "http://")):
         yield _downloaded(source, settings.sha256, corpora, watch)
     elif source.startswith("named:"):
-        text = known(source)
-        path = text.at_hand() or download(text.url, text.sha256, corpora / "downloads", watch)
+        path = _named(source, corpora, watch)
         yield Source(_short(source.partition(":")[2]), (SourceFile(source, path),))
     elif source.startswith("builtin:"):
         yield Source(_short(source.partition(":")[2]), (builtin(source),))
     else:
         yield _local(source, base)
+
+
+def _named(source: str, corpora: Path, watch: Watch) -> Path:
+    text = known(source)
+    path = text.at_hand()
+    if path is None and text.url is None:
+        raise DataError("this file cannot be downloaded", where=source, hint=text.how)
+    return path or download(str(text.url), text.sha256, corpora / "downloads", watch)
 
 
 def _downloaded(url: str, sha256: str | None, corpora: Path, watch: Watch) -> Source:

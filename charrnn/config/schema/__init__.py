@@ -8,7 +8,7 @@ may change.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -16,6 +16,7 @@ from charrnn.config.schema.base import Section
 from charrnn.config.schema.corpus import Corpus, Source
 from charrnn.config.schema.engine import check_engine
 from charrnn.config.schema.model import Network
+from charrnn.config.schema.rate import Factors, RatingBatches, RatingModel, Ratings
 from charrnn.config.schema.stream import Lanes, Stream, Windows
 from charrnn.config.schema.train import LanguageTrain, RecurrentTrain, Train
 from charrnn.config.schema.tune import Tune
@@ -30,6 +31,8 @@ __all__ = [
     "Lanes",
     "LanguageConfig",
     "Network",
+    "RateConfig",
+    "Ratings",
     "RecurrentTrain",
     "Sample",
     "Section",
@@ -72,12 +75,15 @@ MANNER = (
 )
 """Keys (with all below them) that only say how to compute and what to report: a finished run stays finished."""
 
-BY_CONTENT = ("corpus.source", "corpus.sha256")
+BY_CONTENT = ("corpus.source", "corpus.sha256", "corpus.names.source")
 """Keys that only say where a text lies: on resume the text itself is compared."""
 
 
 class Config(Section):
     """What the configs of all tasks have in common; each task has a class of its own."""
+
+    FIGURES: ClassVar[tuple[str, str]] = ("nats", "bits_per_char")
+    """What its mean loss is called in records, and the figure that users compare."""
 
     task: str
     corpus: Source
@@ -121,7 +127,25 @@ class LanguageConfig(Config):
         return self
 
 
-TASKS: Mapping[str, type[Config]] = {"language": LanguageConfig}
+class RateConfig(Config):
+    """One run over a table of ratings."""
+
+    FIGURES: ClassVar[tuple[str, str]] = ("mse", "rmse")
+
+    task: Literal["rate"]
+    """What is trained: `rate` predicts how a user rates an item."""
+
+    corpus: Ratings
+    stream: RatingBatches = RatingBatches()
+    model: RatingModel = Factors()
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+
+    tune: Tune | None = None
+    """For `charrnn tune` only; a single run does not look at it."""
+
+
+TASKS: Mapping[str, type[Config]] = {"language": LanguageConfig, "rate": RateConfig}
 """The tasks and their configs; `language` is what a config without `task:` means."""
 
 
