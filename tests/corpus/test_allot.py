@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.config.schema.labelled import Table
-from charrnn.corpus.allot import PARTS, Allotment, allot, quotas
+from charrnn.corpus.allot import PARTS, Allotment, allot, choose, quotas
 from charrnn.corpus.item_lines import Row
-from charrnn.corpus.item_rows import OWN, TEST, UNLABELLED, Collector, Rows
+from charrnn.corpus.item_rows import OWN, TEST, UNLABELLED, Collector, Rows, distinct
 from charrnn.errors import DataError
 
 Given = list[tuple[str, str]]  # text and label
@@ -194,3 +194,15 @@ def test_parts_are_made_of_narrow_arrays() -> None:
     assert rows.ends_N1.tolist() == [0, 6, 12, 18, 19]
     assert (rows.sources_N.tolist(), rows.lines_N.tolist()) == ([0, 0, 0, 2], [1, 2, 3, 1])
     assert np.dtype(np.uint64) == rows.keys_N2.dtype
+
+
+def test_the_choice_follows_its_own_half_of_the_keys() -> None:
+    hashes, labels = np.array([5, 4, 3, 2, 1, 0], np.uint64), np.array([0, 1, 0, 1, 0, 1], np.int32)
+    assert sorted(choose(hashes, labels, ("x", "y"), 3, "source").tolist()) == [2, 4, 5]
+
+
+def test_items_are_distinct_by_both_halves_of_their_keys() -> None:
+    keys = np.array([[7, 1], [7, 2], [3, 9], [7, 1]], np.uint64)
+    items, ascending = distinct(keys)
+    assert items.tolist() == [1, 2, 0, 1]
+    assert ascending.tolist() == [[3, 9], [7, 1], [7, 2]]

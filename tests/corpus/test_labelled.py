@@ -80,6 +80,12 @@ def test_quotes(work: Workplace) -> None:
     ]
 
 
+def test_a_long_field_and_a_mark_within_an_item(work: Workplace) -> None:
+    long = "ab " * 70_000
+    corpus = work.corpus(f'text,label\n"{long}",x\n\ufeffb,y\n', split=ALL)
+    assert [text for text, _ in pairs(corpus)] == [long, "\ufeffb"]
+
+
 def test_newlines_within_items(work: Workplace) -> None:
     content = 'text,label\r\n"a\r\nb\rc\nd",x\r\ne,y\r\n'
     assert pairs(work.corpus(content, split=ALL))[0] == ("a\nb\nc\nd", "x")

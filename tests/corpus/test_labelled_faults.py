@@ -206,6 +206,12 @@ def test_a_manifest_that_is_wrong(folder: Path, changes: dict[str, Any], why: st
     assert caught.value.where == str(path)
 
 
+def test_the_vocabulary_is_always_verified(folder: Path) -> None:
+    path = folder / "vocabulary.json"
+    path.write_bytes(path.read_bytes().replace(b'"e"', b'"f"'))
+    assert damage(folder).why == "its sha256 is not the one in the manifest"
+
+
 def test_a_corpus_that_is_replaced_before_it_is_read(work: Workplace) -> None:
     out = work.folder / "here"
     corpus = work.prepare(TABLE, split=ALL, given={"out": out}).corpus

@@ -13,6 +13,7 @@ from labelling import ALL, Workplace, idx, places
 
 from charrnn.corpus.labelled import LabelledCorpus
 from charrnn.errors import MissingExtraError
+from charrnn.text import blocks
 
 IMAGES = {"kind": "images", "source": "x", "labels": "y"}
 PIXELS = np.arange(5 * 2 * 3, dtype=np.uint8).reshape(5, 2, 3)
@@ -62,8 +63,6 @@ def test_a_test_set_and_pictures_without_labels(work: Workplace) -> None:
 
 
 def test_an_item_may_end_anywhere_in_a_block(work: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from charrnn.text import blocks
-
     for block in range(1, 20):
         monkeypatch.setattr(blocks, "BLOCK", block)
         corpus = work.corpus(**IMAGES, split=ALL, seed=block)
@@ -108,6 +107,12 @@ def test_files_that_are_refused(work: Workplace, files: dict[str, bytes], what: 
     assert str(error.why).startswith(str(why))
     named = [work.place(name) for name in (("x", "y") if "together" in what else files)]
     assert str(error.where) == ("x" if "nothing to learn" in what else "\n".join(named))
+
+
+def test_labels_are_read_to_their_end(work: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "BLOCK", len(Y))
+    work.write("y", Y + b"x")
+    assert work.failure(**IMAGES, split=ALL).what == "the idx file holds more than its header says"
 
 
 def test_pictures_of_another_size(work: Workplace) -> None:
