@@ -133,6 +133,26 @@ class LabelledCorpus:
         """The highest value that a pixel can have; None where items are texts."""
         return self.manifest.highest
 
+    @property
+    def inputs(self) -> int:
+        """What a step of an item may be: so many symbols, or a vector of so many values."""
+        return self.features or (self.vocabulary.size if self.vocabulary else 0)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What should be known of a new one."""
+        return self.manifest.remarks
+
+    def summary(self) -> dict[str, Any]:
+        """What it holds, in numbers."""
+        manifest = self.manifest
+        return {
+            "inputs": self.inputs,
+            "labels": list(self.labels),
+            "items": {name: part.end - part.start for name, part in manifest.splits.items()},
+            **manifest.counts.model_dump(),
+        }
+
     def split(self, name: str) -> LabelledSplit:
         """One of the parts `train`, `unlabelled`, `valid` and `test`; it may be empty.
 

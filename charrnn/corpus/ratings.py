@@ -145,6 +145,23 @@ class RatingsCorpus:
             raise damaged(self.folder / "ratings.bin", "it has what is no number")
         return arrays
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What should be known of a new one."""
+        repeated = self.manifest.repeated
+        told = f"{repeated} ratings are of an item that the same user has rated before: all of them count"
+        return (told,) if repeated else ()
+
+    def summary(self) -> dict[str, Any]:
+        """What it holds, in numbers."""
+        manifest = self.manifest
+        return {
+            "users": manifest.users,
+            "items": manifest.items,
+            "ratings": manifest.splits,
+            "repeated": manifest.repeated,
+        }
+
     def split(self, name: str) -> Rated:
         """The ratings of `train`, `valid` or `test`; there may be none.
 

@@ -90,6 +90,20 @@ class TokenCorpus:
         """The identity of the corpus: the digest of its settings and of the content of its sources."""
         return self.manifest.digest
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What should be known of a new one: nothing."""
+        return ()
+
+    def summary(self) -> dict[str, Any]:
+        """What it holds, in numbers."""
+        return {
+            "vocabulary": self.vocabulary.size,
+            "tokens": {name: part.end - part.start for name, part in self.manifest.splits.items()},
+            "documents": self.manifest.documents,
+            "replaced": self.manifest.counts.replaced,
+        }
+
     @cached_property
     def tokens(self) -> Tokens:
         """All ids, a row; in memory if they are not many, else mapped from the file.

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 from charrnn.config.load import Loaded
-from charrnn.config.schema import Config, LanguageConfig, RateConfig
-from charrnn.corpus.prepare import Prepared, prepare
-from charrnn.corpus.rating_tables import PreparedRatings, prepare_ratings
+from charrnn.config.schema import ClassifyConfig, Config, LanguageConfig, RateConfig
+from charrnn.corpus.labelled import prepare_labelled
+from charrnn.corpus.prepare import prepare
+from charrnn.corpus.rating_tables import prepare_ratings
 from charrnn.errors import UsageError
 from charrnn.logs.console import Console
 from charrnn.text.watch import Check
 
 
-def prepared(loaded: Loaded, corpora: Path, console: Console, check: Check, out: Path | None = None) -> Prepared:
-    """Find or make the corpus that `loaded` describes.
+class Ready(Protocol):
+    """A corpus that is ready, and whether it was made now."""
+
+    @property
+    def corpus(self) -> Any:
+        """The corpus, of the kind that the task learns from."""
+
+    @property
+    def fresh(self) -> bool:
+        """False if it was there already."""
+
+
+_PREPARE: Mapping[type[Config], Callable[..., Ready]] = {
+    LanguageConfig: prepare,
+    ClassifyConfig: prepare_labelled,
+    RateConfig: prepare_ratings,
+}
+
+
+def prepared(loaded: Loaded, corpora: Path, console: Console, check: Check, out: Path | None = None) -> Ready:
+    """Find or make the corpus that `loaded` describes; what should be known of a new one is told.
 
     Args:
         loaded: the config.
@@ -24,10 +46,10 @@ def prepared(loaded: Loaded, corpora: Path, console: Console, check: Check, out:
         out: the very folder.
 
     Raises:
-        DataError, UsageError, StorageError: see `charrnn.corpus.prepare.prepare`.
+        DataError, UsageError, StorageError: see `charrnn.corpus.prepare.prepare` and its neighbours.
     """
-    return prepare(
-        language(loaded.config).corpus,
+    ready = _PREPARE[type(loaded.config)](
+        loaded.config.corpus,
         base=loaded.base,
         corpora=corpora,
         out=out,
@@ -35,29 +57,9 @@ def prepared(loaded: Loaded, corpora: Path, console: Console, check: Check, out:
         progress=console.progress,
         check=check,
     )
-
-
-def prepared_ratings(
-    loaded: Loaded, corpora: Path, console: Console, check: Check, out: Path | None = None
-) -> PreparedRatings:
-    """Find or make the table of ratings that `loaded` describes; the arguments are those of `prepared`.
-
-    Raises:
-        DataError, UsageError, StorageError: see `charrnn.corpus.rating_tables.prepare_ratings`.
-    """
-    result = prepare_ratings(
-        ratings(loaded.config).corpus,
-        base=loaded.base,
-        corpora=corpora,
-        out=out,
-        name=loaded.name,
-        progress=console.progress,
-        check=check,
-    )
-    repeated = result.corpus.manifest.repeated
-    if repeated and result.fresh:
-        console.note(f"{repeated} ratings are of an item that the same user has rated before: all of them count")
-    return result
+    for remark in ready.corpus.remarks if ready.fresh else ():
+        console.note(remark)
+    return ready
 
 
 def ratings(config: Config) -> RateConfig:

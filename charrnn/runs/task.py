@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from charrnn.config.load import Loaded
-from charrnn.config.schema import Config, LanguageConfig, RateConfig
+from charrnn.config.schema import ClassifyConfig, Config, LanguageConfig, RateConfig
 from charrnn.contracts import Stream, Task
 from charrnn.logs.console import Console
-from charrnn.runs.corpus import prepared, prepared_ratings
+from charrnn.runs.corpus import prepared
+from charrnn.tasks.classify import ClassifyTask
 from charrnn.tasks.language import LanguageTask
 from charrnn.tasks.rate import RateTask
 from charrnn.text.watch import Check
@@ -36,14 +37,21 @@ def _language(loaded: Loaded, corpora: Path, console: Console, check: Check) -> 
     return LanguageTask(config, prepared(loaded, corpora, console, check).corpus)
 
 
+def _classify(loaded: Loaded, corpora: Path, console: Console, check: Check) -> ClassifyTask:
+    config = loaded.config
+    assert isinstance(config, ClassifyConfig)
+    return ClassifyTask(config, prepared(loaded, corpora, console, check).corpus)
+
+
 def _rate(loaded: Loaded, corpora: Path, console: Console, check: Check) -> RateTask:
     config = loaded.config
     assert isinstance(config, RateConfig)
-    return RateTask(config, prepared_ratings(loaded, corpora, console, check).corpus)
+    return RateTask(config, prepared(loaded, corpora, console, check).corpus)
 
 
 _BUILDERS: Mapping[type[Config], Callable[[Loaded, Path, Console, Check], Task]] = {
     LanguageConfig: _language,
+    ClassifyConfig: _classify,
     RateConfig: _rate,
 }
 

@@ -16,24 +16,23 @@ from torch import Tensor
 
 from charrnn.stream.items import Fill
 
-BYTE = 255.0
-"""What a value of a byte is divided by."""
-
 
 @dataclass(frozen=True)
 class Sequences:
     """A source of labelled sequences.
 
     Attributes:
-        steps: symbols, items_N, or bytes, items_ND; it may be memory-mapped.
+        steps: symbols, steps_N, or bytes, steps_ND; it may be memory-mapped.
         offsets: where in `steps` each sequence begins, and where the last one ends.
         labels: the number of each sequence's label; -1 where it has none.
+        highest: of values, the highest that there can be: it becomes 1.
         soft: shares of the labels, one row per sequence, in place of `labels`; or None.
     """
 
     steps: np.ndarray
     offsets: np.ndarray
     labels: np.ndarray
+    highest: int = 255
     soft: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -94,7 +93,7 @@ def filling(sources: Mapping[str, Sequences]) -> Fill:
         for source, items, place in chosen:
             source.write(x[place], items)
         on = [torch.from_numpy(array).to(device) for array in (x, length_B, y_B, weight_B)]
-        values = on[0].long() if first.ndim == 1 else on[0].float() / BYTE
+        values = on[0].long() if first.ndim == 1 else on[0].float() / parts[0].highest
         soft_BC = _soft(chosen, y_B)
         shares = dict(zip(names[1:], rows[1:], strict=True))
         return SequenceBatch(values, on[1], on[2], None if soft_BC is None else soft_BC.to(device), on[3], shares)

@@ -6,6 +6,7 @@ Shapes: B rows (items), C classes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch import nn
 
 from charrnn.config.schema import ClassifyConfig
 from charrnn.contracts import Loss
+from charrnn.corpus.allot import PARTS
 from charrnn.corpus.labelled import LabelledCorpus
 from charrnn.models.classifier import Classifier
 from charrnn.models.core import Draws, State, generator_for
@@ -46,16 +48,29 @@ class ClassifyTask:
 
     def stream(self, split: str, cut: tuple[int, int] | None = None) -> ItemStream | None:
         """The labelled items of a split, those of `train` mixed with the other sources; None where there are none."""
-        own = self.corpus.split(split).sequences
+        own = self.sequences(split)
         if len(own) == 0:
             return None
         batch = self.config.stream.batch
         if split != "train":
-            return ItemStream(OncePlan(len(own), batch), filling({split: own}), self.corpus.longest)
+            return ItemStream(OncePlan(len(own), batch), filling({split: own}), self._longest)
         sources = {"train": own} | {name: source for name, (source, _, _) in self.mixed.items()}
         parts = [Part("train", len(own), batch - sum(rows for _, rows, _ in self.mixed.values()))]
         parts += [Part(name, len(source), rows, weight) for name, (source, rows, weight) in self.mixed.items()]
-        return ItemStream(MixPlan(tuple(parts), self.config.train.seed), filling(sources), self.corpus.longest)
+        return ItemStream(MixPlan(tuple(parts), self.config.train.seed), filling(sources), self._longest)
+
+    def sequences(self, split: str) -> Sequences:
+        """The items of `train`, `unlabelled`, `valid` or `test`."""
+        part = self.corpus.split(split)
+        if part.features is None:
+            return Sequences(part.items, part.offsets, part.labels)
+        assert self.corpus.highest is not None, "pictures have a highest value"
+        steps, offsets = part.items.reshape(-1, part.features), part.offsets // part.features
+        return Sequences(steps, offsets, part.labels, self.corpus.highest)
+
+    @cached_property
+    def _longest(self) -> int:
+        return max(self.corpus.split(name).steps for name in PARTS)
 
     def model(self) -> nn.Module:
         """A model with fresh weights, on the CPU."""
@@ -95,6 +110,10 @@ class ClassifyTask:
     def sizes(self) -> dict[str, int]:
         """Symbols, or values per step; labels."""
         return {"inputs": self.corpus.inputs, "labels": len(self.corpus.labels)}
+
+    def remarks(self, split: str) -> tuple[str, ...]:
+        """Nothing but what was told when the corpus was made."""
+        return ()
 
     def documents(self) -> dict[str, Any]:
         """The labels, and the vocabulary of texts."""

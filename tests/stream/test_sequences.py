@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 
 def symbols(items: list[list[int]], labels: list[int], soft: np.ndarray | None = None) -> Sequences:
     offsets = np.cumsum([0, *map(len, items)]).astype(np.uint64)
-    return Sequences(np.concatenate(items).astype(np.uint8), offsets, np.array(labels, np.int32), soft)
+    return Sequences(np.concatenate(items).astype(np.uint8), offsets, np.array(labels, np.int32), soft=soft)
 
 
 ITEMS = st.lists(st.lists(st.integers(0, 255), min_size=1, max_size=9), min_size=1, max_size=12)

@@ -12,13 +12,15 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from charrnn.config.schema.base import Section
+from charrnn.config.schema.base import Count, Section
+from charrnn.config.schema.classifier import ClassifierModel, RecurrentClassifier, ValuesInput
 from charrnn.config.schema.corpus import Corpus, Source
 from charrnn.config.schema.engine import check_engine
+from charrnn.config.schema.labelled import PLACES, Images, Labelled
 from charrnn.config.schema.model import Network
 from charrnn.config.schema.rate import Factors, RatingBatches, RatingModel, Ratings
 from charrnn.config.schema.stream import Lanes, Stream, Windows
-from charrnn.config.schema.train import LanguageTrain, RecurrentTrain, Train
+from charrnn.config.schema.train import ClassifierTrain, LanguageTrain, RecurrentTrain, Train
 from charrnn.config.schema.tune import Tune
 from charrnn.config.schema.use import Evaluate, LanguageEvaluate, Sample
 
@@ -75,7 +77,7 @@ MANNER = (
 )
 """Keys (with all below them) that only say how to compute and what to report: a finished run stays finished."""
 
-BY_CONTENT = ("corpus.source", "corpus.sha256", "corpus.names.source")
+BY_CONTENT = (*(f"corpus.{place}" for place in PLACES), "corpus.names.source")
 """Keys that only say where a text lies: on resume the text itself is compared."""
 
 
@@ -127,6 +129,42 @@ class LanguageConfig(Config):
         return self
 
 
+class ItemBatches(Section):
+    """Items in batches: every epoch reads all of them in another order."""
+
+    kind: Literal["items"] = "items"
+
+    batch: Count = 64
+    """Items per update: the rows of a batch."""
+
+
+class ClassifyConfig(Config):
+    """One run over labelled items."""
+
+    FIGURES: ClassVar[tuple[str, str]] = ("nats", "accuracy")
+
+    task: Literal["classify"]
+    """What is trained: `classify` gives every item a label."""
+
+    corpus: Labelled
+    stream: ItemBatches = ItemBatches()
+    model: ClassifierModel = RecurrentClassifier()
+    train: ClassifierTrain = ClassifierTrain()
+    evaluate: Evaluate = Evaluate()
+
+    tune: Tune | None = None
+    """For `charrnn tune` only; a single run does not look at it."""
+
+    @model_validator(mode="after")
+    def _items_are_read_as_what_they_are(self) -> ClassifyConfig:
+        images, values = isinstance(self.corpus, Images), isinstance(self.model.input, ValuesInput)
+        if images and not values:
+            raise ValueError("a step of a picture is a vector of numbers: set model.input to {kind: values}")
+        if values and not images:
+            raise ValueError("a step of a text is a symbol: model.input `values` is for pictures")
+        return self
+
+
 class RateConfig(Config):
     """One run over a table of ratings."""
 
@@ -145,7 +183,7 @@ class RateConfig(Config):
     """For `charrnn tune` only; a single run does not look at it."""
 
 
-TASKS: Mapping[str, type[Config]] = {"language": LanguageConfig, "rate": RateConfig}
+TASKS: Mapping[str, type[Config]] = {"language": LanguageConfig, "classify": ClassifyConfig, "rate": RateConfig}
 """The tasks and their configs; `language` is what a config without `task:` means."""
 
 

@@ -205,6 +205,13 @@ class RecurrentTrain(Train):
     the form that it began with."""
 
 
+class ClassifierTrain(RecurrentTrain):
+    """The training run of a classifier."""
+
+    label_smoothing: Fraction = 0.0
+    """The share of each label that is spread over all labels (Szegedy et al. 2016)."""
+
+
 class LanguageTrain(RecurrentTrain):
     """The training run of a language model."""
 
