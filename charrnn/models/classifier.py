@@ -7,8 +7,10 @@ Shapes: B rows (items), T steps, D input features, H hidden units, F features of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -47,6 +49,22 @@ class Classifier(nn.Module):
         else:
             self.reader = ConvolutionReader(config, self.input.features, generator)
         self.head = _Head(config.head, self.reader.features, classes, generator)
+
+    def symbol_axes(self) -> dict[str, int]:
+        """The tensors that have an entry per symbol, and along which axis."""
+        if isinstance(getattr(self.input, "table", None), nn.Parameter):
+            return {"input.table": 0}
+        return {"reader.layers.0.weight_ih": 1} if isinstance(self.input, SymbolInput) else {}
+
+    @staticmethod
+    def encoder(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What a language model knows that a classifier with the same input and layers can begin with, by its names
+        here: all but the head, and but for a way back."""
+        return {
+            f"reader.{name}" if name.startswith("layers.") else name: array
+            for name, array in arrays.items()
+            if name.startswith(("input.", "layers."))
+        }
 
     def forward(self, x: Tensor, length_B: Tensor, draws: Draws | None = None) -> Tensor:
         """Scores of the labels, logits_BC.

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from lab import Lab, same_run
 
+from charrnn.checkpoint.layout import checkpoints
+from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import load_config
-from charrnn.errors import ConfigError, DataError
+from charrnn.errors import CheckpointError, ConfigError, DataError
 from charrnn.logs.console import Console
 from charrnn.runs.check import dry_run
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.score import score_run
+from charrnn.runs.start import train_run
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.train.interrupt import Interrupt
 
 CONFIG = """\
@@ -129,3 +134,53 @@ def test_what_only_language_models_know_is_no_key_here(lab: Lab) -> None:
     for key in ("sample.length=3", "train.engine=scratch", "train.scheduled_sampling={kind: linear}", "stream.lanes=3"):
         with pytest.raises(ConfigError, match="no such key"):
             load_config(lab.path / "config.yaml", [key])
+
+
+LANGUAGE = """\
+corpus: {source: text.txt, split: [0.8, 0.2, 0.0]}
+stream: {lanes: 4, chunk: 10}
+model: {input: {size: 6}, core: {kind: lstm, hidden: 8, layers: 2}}
+train: {epochs: 2}
+sample: {length: 5}
+"""
+
+
+def test_a_language_model_is_the_encoder_to_begin_with(lab: Lab) -> None:
+    (lab.path / "text.txt").write_text(words().replace("\n", " ") * 3, encoding="utf-8")
+    (lab.path / "language.yaml").write_text(LANGUAGE, encoding="utf-8")
+    with Console(quiet=True) as console:
+        where = lab.path / "language", "new", lab.path / "corpora"
+        train_run(load_config(lab.path / "language.yaml"), *where, console, Interrupt())
+    source = Checkpoint.open(
+        lab.path / "language" / "checkpoints" / (lab.path / "language" / "best").read_text().strip()
+    )
+    start = (
+        f"train.start_from={lab.path / 'language'}",
+        "model.input.batchnorm=false",
+        "train.max_steps=1",
+        "train.optimizer.lr=1e-30",
+    )
+    lab.train("tuned", "new", None, *start, "train.average=null")
+    tuned = Checkpoint.open(checkpoints(lab.path / "tuned" / "checkpoints")[-1])
+    mine, theirs = tuned.tensors("model"), source.tensors("model")
+    for layer in ("0", "1"):
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+            np.testing.assert_array_equal(mine[f"reader.layers.{layer}.{name}"], theirs[f"layers.{layer}.{name}"])
+    ours, former = (Vocabulary.from_json(c.document("vocabulary")) for c in (tuned, source))
+    for symbol in "abcd":
+        rows = (
+            array[v.encode(symbol)[0]] for array, v in ((mine["input.table"], ours), (theirs["input.table"], former))
+        )
+        np.testing.assert_array_equal(*rows)
+    assert tuned.document("config")["from"]["step"] == source.step
+
+
+def test_a_run_of_another_task_or_kind_is_no_beginning(lab: Lab) -> None:
+    lab.train("run", "new", None, "train.max_steps=1")
+    with pytest.raises(CheckpointError, match="another model"):
+        lab.train("next", "new", None, f"train.start_from={lab.path / 'run'}", "model.core.kind=gru")
+    (lab.path / "text.txt").write_text(words(), encoding="utf-8")
+    (lab.path / "language.yaml").write_text(LANGUAGE, encoding="utf-8")
+    loaded = load_config(lab.path / "language.yaml", [f"train.start_from={lab.path / 'run'}"])
+    with pytest.raises(CheckpointError, match="another task"), Console(quiet=True) as console:
+        train_run(loaded, lab.path / "language", "new", lab.path / "corpora", console, Interrupt())
