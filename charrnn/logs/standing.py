@@ -44,7 +44,7 @@ class Standing:
         elif record["split"] == "valid":
             self.valid = record
             if record.get("best"):
-                self.best = float(record["bits_per_char"])
+                self.best = float(record.get("bits_per_char", record["nats"]))
 
     def forget(self) -> None:
         """Know of no records any more; the size of the run stays."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from charrnn.config.load import Loaded
-from charrnn.config.schema import Config, LanguageConfig
+from charrnn.config.schema import Config, LanguageConfig, VectorsConfig
 from charrnn.corpus.prepare import Prepared, prepare
 from charrnn.errors import UsageError
 from charrnn.logs.console import Console
@@ -25,8 +25,9 @@ def prepared(loaded: Loaded, corpora: Path, console: Console, check: Check, out:
     Raises:
         DataError, UsageError, StorageError: see `charrnn.corpus.prepare.prepare`.
     """
+    config = loaded.config
     return prepare(
-        language(loaded.config).corpus,
+        config.corpus if isinstance(config, VectorsConfig) else language(config).corpus,
         base=loaded.base,
         corpora=corpora,
         out=out,

@@ -164,9 +164,7 @@ def _refuse_the_past(state: TrainState, steps: int) -> None:
         )
 
 
-def new_state(
-    task: Task, device: torch.device, origin: Origin | None = None, scan: Form | None = None
-) -> TrainState:
+def new_state(task: Task, device: torch.device, origin: Origin | None = None, scan: Form | None = None) -> TrainState:
     """A run at its very beginning, on `device`; its weights are those of `origin` where there is one.
 
     `scan` is how the model's scans are computed, from the plan.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from charrnn.config.load import Loaded
-from charrnn.config.schema import LanguageConfig
+from charrnn.config.schema import LanguageConfig, VectorsConfig
 from charrnn.contracts import Stream, Task
 from charrnn.logs.console import Console
 from charrnn.runs.corpus import prepared
 from charrnn.tasks.language import LanguageTask
+from charrnn.tasks.vectors import VectorsTask
 from charrnn.text.watch import Check
 
 
@@ -25,9 +26,11 @@ def task_of(loaded: Loaded, corpora: Path, console: Console, check: Check) -> Ta
     Raises:
         DataError, UsageError, StorageError: the data cannot be prepared.
     """
-    config = loaded.config
+    config, corpus = loaded.config, prepared(loaded, corpora, console, check).corpus
+    if isinstance(config, VectorsConfig):
+        return VectorsTask(config, corpus)
     assert isinstance(config, LanguageConfig)
-    return LanguageTask(config, prepared(loaded, corpora, console, check).corpus)
+    return LanguageTask(config, corpus)
 
 
 def training_stream(task: Task) -> Stream:

@@ -20,6 +20,7 @@ from charrnn.config.schema.stream import Lanes, Stream, Windows
 from charrnn.config.schema.train import LanguageTrain, RecurrentTrain, Train
 from charrnn.config.schema.tune import Tune
 from charrnn.config.schema.use import Evaluate, LanguageEvaluate, Sample
+from charrnn.config.schema.vectors import Contexts, SkipGram, WordCorpus, WordModel
 
 __all__ = [
     "BY_CONTENT",
@@ -35,6 +36,7 @@ __all__ = [
     "Section",
     "Train",
     "Tune",
+    "VectorsConfig",
     "Windows",
     "config_class",
     "config_from",
@@ -121,7 +123,23 @@ class LanguageConfig(Config):
         return self
 
 
-TASKS: Mapping[str, type[Config]] = {"language": LanguageConfig}
+class VectorsConfig(Config):
+    """One run, from the text to the vectors of its words."""
+
+    task: Literal["vectors"]
+    """What is trained: `vectors` learns vectors of words from the words around them (word2vec)."""
+
+    corpus: WordCorpus
+    stream: Contexts = Contexts()
+    model: WordModel = SkipGram()
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+
+    tune: Tune | None = None
+    """For `charrnn tune` only; a single run does not look at it."""
+
+
+TASKS: Mapping[str, type[Config]] = {"language": LanguageConfig, "vectors": VectorsConfig}
 """The tasks and their configs; `language` is what a config without `task:` means."""
 
 
