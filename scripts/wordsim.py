@@ -3,9 +3,10 @@
     python scripts/wordsim.py join build/texts           # the shared texts, in one folder
     python scripts/wordsim.py compare configs/course/e4-skip-gram.yaml [--set KEY=VALUE]
 
-`compare` trains a config, goes on with its run, or takes it as it is; then gensim, where it is installed, with the same
-words, documents, window, threshold, noise and number of epochs, in one thread as well. Both are scored by Spearman's
-rank correlation over the pairs of which both words have vectors, with a 95 % interval from a bootstrap over those pairs.
+`compare` trains a config, goes on with its run, or takes it as it is; then gensim, where it is installed, with the
+same words, documents, window, threshold, noise and number of epochs, in one thread as well. Both are scored by
+Spearman's rank correlation over the pairs of which both words have vectors, with a 95 % interval from a bootstrap over
+those pairs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +29,10 @@ from recording import ROOT
 from charrnn.config.load import load_config
 from charrnn.config.schema import VectorsConfig
 from charrnn.corpus.tokens import TokenCorpus
+from charrnn.corpus.words import words_of
 from charrnn.logs.console import Console
 from charrnn.runs.corpus import prepared
 from charrnn.runs.embedding import open_embedding
-from charrnn.stream.contexts import words_of
 
 DATA = Path(os.environ.get("CHARRNN_DATA", ROOT.parent / "shared" / "data"))
 JUDGED = "word-vectors/wordsim353.tsv"
@@ -116,9 +118,7 @@ def gensims(config: VectorsConfig, corpus: TokenCorpus, epochs: int, pairs: Judg
     names = [corpus.vocabulary.symbol(id_) for id_ in range(corpus.vocabulary.size)]
     words = words_of(corpus.split("train"), corpus.vocabulary)
     bounds = [*words.documents.tolist(), len(words.ids_N)]
-    sentences = [
-        [names[id_] for id_ in words.ids_N[a:b]] for a, b in zip(bounds[:-1], bounds[1:], strict=True) if b > a
-    ]
+    sentences = [[names[id_] for id_ in words.ids_N[a:b]] for a, b in pairwise(bounds) if b > a]
     model = gensim.models.Word2Vec(
         vector_size=config.model.size,
         window=config.stream.window,

@@ -114,6 +114,7 @@ class _Input(nn.Module):
             self.table = nn.Parameter(torch.empty(vocabulary, config.input.size))
             # A tied table is an output matrix too, and must not start with scores of the size of sqrt(D).
             nn.init.normal_(self.table, std=config.input.size**-0.5 if config.head.tie else 1.0, generator=generator)
+            self.table.requires_grad_(not config.input.frozen)
             if config.input.batchnorm:
                 self.norm = SequenceBatchNorm(config.input.size)
         else:

@@ -116,14 +116,12 @@ class _Near:
 
     def blocks(self, of_BTD: Tensor) -> Tensor:
         """What belongs to the words of each block, zeros behind the last: of_NSD."""
-        rows, columns = self.shape
-        filled = F.pad(of_BTD, (0, 0, 0, -columns % _BLOCK))
+        filled = F.pad(of_BTD, (0, 0, 0, -self.shape[1] % _BLOCK))
         return filled.reshape(-1, _BLOCK, of_BTD.shape[2])
 
     def around(self, of_BTD: Tensor) -> Tensor:
         """What belongs to the words of each block and around it, zeros beyond the ends: of_NCD."""
-        rows, columns = self.shape
-        filled = F.pad(of_BTD, (0, 0, self.window, self.window + -columns % _BLOCK))
+        filled = F.pad(of_BTD, (0, 0, self.window, self.window + -self.shape[1] % _BLOCK))
         return filled.unfold(1, _BLOCK + 2 * self.window, _BLOCK).transpose(2, 3).flatten(0, 1)
 
     def rows(self, of_NS: Tensor) -> Tensor:

@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from charrnn.checkpoint.layout import DOCUMENT
-from charrnn.config.schema import Corpus
+from charrnn.config.schema import Corpus, VectorsConfig
+from charrnn.corpus.tokens import TokenCorpus
+from charrnn.corpus.words import words_of
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.runs.folder import find_checkpoint
 from charrnn.runs.use import config_of
@@ -35,6 +37,7 @@ class Embedding:
         table_VD: the rows; one of zeros was never trained.
         corpus: the form of the texts whose symbols these are; None where they are of no text.
         corpus_digest: what was learned from.
+        words_only: whether only the words of the text were learned (`corpus/words.py`).
     """
 
     folder: Path
@@ -43,11 +46,12 @@ class Embedding:
     table_VD: np.ndarray
     corpus: Corpus | None
     corpus_digest: str
+    words_only: bool
 
     @cached_property
     def used(self) -> np.ndarray:
         """The numbers of the rows that were trained; the `<start>` of texts is none of them."""
-        trained_V = self.table_VD.any(axis=1)
+        trained_V: np.ndarray = np.any(self.table_VD, axis=1)
         trained_V[: 0 if self.corpus is None else 1] = False
         return np.flatnonzero(trained_V)
 
@@ -84,6 +88,30 @@ class Embedding:
         return [(int(others[place]), float(cosines[place])) for place in order]
 
 
+def most_frequent(embedding: Embedding, corpora: Path, most: int) -> np.ndarray:
+    """At most so many rows that were trained: where there are more, those of the most frequent symbols of the training
+    split, the most frequent first.
+
+    Raises:
+        UsageError: there are more, and the text that would tell is not there.
+    """
+    if len(embedding.used) <= most:
+        return embedding.used
+    folder = next(iter(sorted(corpora.glob(f"*-{embedding.corpus_digest[:8]}"))), None)
+    if folder is None:
+        raise UsageError(
+            f"which {most} of the {len(embedding.used)} symbols are the most frequent is not known",
+            where=corpora,
+            why="the text that the model was trained on is not prepared here",
+            hint=f"prepare it with charrnn prepare CONFIG, or take all of them with --top {len(embedding.used)}",
+        )
+    corpus = TokenCorpus.open(folder)
+    split = corpus.split("train")
+    read = words_of(split, corpus.vocabulary).ids_N if embedding.words_only else split.tokens
+    counts_V = np.bincount(read, minlength=corpus.vocabulary.size)
+    return embedding.used[np.argsort(-counts_V[embedding.used], kind="stable")[:most]]
+
+
 def open_embedding(place: Path | None, runs: Path) -> Embedding:
     """The embedding of a run or of a checkpoint; None means the newest run.
 
@@ -107,4 +135,5 @@ def open_embedding(place: Path | None, runs: Path) -> Embedding:
     names = [vocabulary.symbol(id_) for id_ in range(vocabulary.size)]
     label = f"{checkpoint.folder} ({which})"
     corpus = config.corpus if isinstance(config.corpus, Corpus) else None
-    return Embedding(checkpoint.folder, label, names, table_VD, corpus, checkpoint.document("config")["corpus_digest"])
+    digest, words_only = checkpoint.document("config")["corpus_digest"], isinstance(config, VectorsConfig)
+    return Embedding(checkpoint.folder, label, names, table_VD, corpus, digest, words_only)

@@ -1,11 +1,10 @@
 """Words and the words around them, as pure functions of (seed, step).
 
-A split becomes a row of words: of unit `word`, what is no word is passed over, and so are words that are not in the
-training split. Passages of the row are read in another order in every epoch; in each, frequent words are passed over by
-chance, and what is left moves together before contexts are formed (the "dirty" kind of Levy, Goldberg, Dagan 2015).
-Evaluation reads every passage once, in order, with draws that are the same in every run.
+Passages of a row of words (`corpus/words.py`) are read in another order in every epoch; in each, frequent words are
+passed over by chance, and what is left moves together before contexts are formed (the "dirty" kind of Levy, Goldberg,
+Dagan 2015). Evaluation reads every passage once, in order, with draws that are the same in every run.
 
-Shapes: N words of a split, B rows (passages), T columns, K noise words, V vocabulary.
+Shapes: B rows (passages), T columns, K noise words, V vocabulary.
 """
 
 from __future__ import annotations
@@ -19,52 +18,8 @@ import torch
 from torch import Tensor
 
 from charrnn.config.schema.vectors import Contexts
-from charrnn.corpus.tokens import Split
+from charrnn.corpus.words import Words
 from charrnn.stream.chance import shuffled, uniforms
-from charrnn.text.vocabulary import Vocabulary
-
-
-@dataclass(frozen=True, eq=False)
-class Words:
-    """What is learned of a split.
-
-    Attributes:
-        ids_N: the words, as ids of the vocabulary.
-        documents: how many words stand in front of each document, ascending.
-    """
-
-    ids_N: np.ndarray
-    documents: np.ndarray
-
-    def known(self, counts_V: np.ndarray) -> Words:
-        """Those that have a count."""
-        return self._those(counts_V[self.ids_N] > 0)
-
-    def _those(self, kept_N: np.ndarray) -> Words:
-        before = np.concatenate([[0], np.cumsum(kept_N)])
-        return Words(self.ids_N[kept_N], before[self.documents])
-
-
-def words_of(split: Split, vocabulary: Vocabulary) -> Words:
-    """The words of a split; of units other than `word`, all its symbols.
-
-    A word is a symbol of letters, digits and underscores that stands alone: where two such symbols touch, they spell
-    a rare word, or a run too long for one. Bytes spell too.
-    """
-    every = Words(np.asarray(split.tokens), split.documents)
-    if vocabulary.unit != "word":
-        return every
-    letters_V = np.array([False, *[True] * len(vocabulary.byte_values), *map(_is_word, vocabulary.symbols)])
-    byte_V = np.arange(vocabulary.size) <= len(vocabulary.byte_values)
-    letters_N = letters_V[every.ids_N]
-    alone_N = letters_N & ~byte_V[every.ids_N]
-    alone_N[1:] &= ~letters_N[:-1]
-    alone_N[:-1] &= ~letters_N[1:]
-    return every._those(alone_N)
-
-
-def _is_word(symbol: str) -> bool:
-    return symbol.isidentifier() or symbol[0].isalnum() or symbol[0] == "_"
 
 
 @dataclass(frozen=True)
@@ -145,13 +100,15 @@ class ContextStream:
             return np.ones(len(self.counts_V))
         share_V = np.maximum(self.counts_V, 1) / self.counts_V.sum()
         ratio_V = self.settings.subsample / share_V
-        return np.minimum(np.sqrt(ratio_V) + ratio_V, 1.0)
+        kept_V: np.ndarray = np.minimum(np.sqrt(ratio_V) + ratio_V, 1.0)
+        return kept_V
 
     @cached_property
     def _noise_below_V(self) -> np.ndarray:
         """The chance of a noise word to have an id up to each."""
         weight_V = np.where(self.counts_V > 0, np.maximum(self.counts_V, 1.0) ** self.power, 0.0)
-        return np.cumsum(weight_V) / weight_V.sum()
+        below_V: np.ndarray = np.cumsum(weight_V) / weight_V.sum()
+        return below_V
 
     def batch(self, step: int, device: torch.device) -> ContextBatch:
         """The batch of one step, counted from the beginning of training; the last of an epoch may have empty rows."""

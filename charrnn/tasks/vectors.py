@@ -15,10 +15,11 @@ from torch import nn
 from charrnn.config.schema import VectorsConfig
 from charrnn.contracts import Loss
 from charrnn.corpus.tokens import TokenCorpus
+from charrnn.corpus.words import words_of
 from charrnn.errors import DataError
 from charrnn.models.core import Draws, State, generator_for
 from charrnn.models.vectors import WordVectors
-from charrnn.stream.contexts import ContextBatch, ContextStream, words_of
+from charrnn.stream.contexts import ContextBatch, ContextStream
 
 _EVALUATION_SEED = 0
 

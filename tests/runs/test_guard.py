@@ -35,9 +35,7 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> Poison:
     def inject(steps: Container[int], part: str = "loss", lives: int = 10**9) -> None:
         used: dict[int, int] = {}
 
-        def loss(
-            self: LanguageTask, model: nn.Module, batch: TokenBatch, state: State, draws: Draws | None = None
-        ) -> Loss:
+        def loss(self: LanguageTask, model: nn.Module, batch: TokenBatch, state: State, draws: Draws | None = None) -> Loss:
             result = sound(self, model, batch, state, draws)
             if draws is None or draws.step not in steps or used.get(draws.step, 0) >= lives:
                 return result

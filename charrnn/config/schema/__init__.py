@@ -15,7 +15,7 @@ from pydantic import model_validator
 from charrnn.config.schema.base import Section
 from charrnn.config.schema.corpus import Corpus, Source
 from charrnn.config.schema.engine import check_engine
-from charrnn.config.schema.model import Network
+from charrnn.config.schema.model import EmbeddingInput, Network
 from charrnn.config.schema.stream import Lanes, Stream, Windows
 from charrnn.config.schema.train import LanguageTrain, RecurrentTrain, Train
 from charrnn.config.schema.tune import Tune
@@ -74,8 +74,8 @@ MANNER = (
 )
 """Keys (with all below them) that only say how to compute and what to report: a finished run stays finished."""
 
-BY_CONTENT = ("corpus.source", "corpus.sha256")
-"""Keys that only say where a text lies: on resume the text itself is compared."""
+BY_CONTENT = ("corpus.source", "corpus.sha256", "model.pretrained", "model.input.pretrained")
+"""Keys that only say where a text or a file of vectors lies: on resume the content is compared."""
 
 
 class Config(Section):
@@ -110,6 +110,16 @@ class LanguageConfig(Config):
     @model_validator(mode="after")
     def _the_engine_can(self) -> LanguageConfig:
         check_engine(self.model, self.train)
+        return self
+
+    @model_validator(mode="after")
+    def _begins_once(self) -> LanguageConfig:
+        given = isinstance(self.model.input, EmbeddingInput) and self.model.input.pretrained is not None
+        if given and self.train.start_from is not None:
+            raise ValueError(
+                "train.start_from and model.input.pretrained would both say what the embedding begins with: "
+                "remove one of the two"
+            )
         return self
 
     @model_validator(mode="after")

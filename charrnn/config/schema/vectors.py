@@ -32,8 +32,8 @@ class Contexts(Section):
     """How many words to each side belong to the context of a word, at most."""
 
     dynamic: bool = True
-    """Draw the reach of every context anew from 1 … `window`, so that near words weigh more (Mikolov, Chen, Corrado, Dean
-    2013); `false` always reaches as far as `window`."""
+    """Draw the reach of every context anew from 1 … `window`, so that near words weigh more (Mikolov, Chen, Corrado,
+    Dean 2013); `false` always reaches as far as `window`."""
 
     subsample: Annotated[float, Field(gt=0.0, lt=1.0)] | None = 1e-3
     """Frequent words are passed over by chance, before contexts are formed: of a word whose share of the text is f, a
@@ -57,8 +57,8 @@ class _Vectors(Section):
     """Noise words are drawn by their count to this power (Mikolov, Sutskever et al. 2013)."""
 
     pretrained: Annotated[str, Field(min_length=1)] | None = None
-    """A file of vectors, word2vec's text or GloVe's, plain or .gz, that the vectors of its words begin with. Relative to
-    the config's folder. `null` begins with fresh ones."""
+    """A file of vectors, word2vec's text or GloVe's, plain or .gz, that the vectors of its words begin with. Relative
+    to the config's folder. `null` begins with fresh ones."""
 
 
 class SkipGram(_Vectors):
