@@ -75,7 +75,7 @@ class Lab:
 
     def records(self, name: str, file: str = "metrics.jsonl") -> list[dict[str, Any]]:
         lines = (self.path / name / file).read_text(encoding="utf-8").splitlines()
-        clocks = ("time", "chars_per_second")
+        clocks = ("time", "chars_per_second", "pairs_per_second")
         return [{k: v for k, v in json.loads(line).items() if k not in clocks} for line in lines]
 
 

@@ -202,7 +202,9 @@ def _absolute_source(tree: Tree) -> Tree:
 def _absolute_paths(tree: Tree, base: Path) -> Tree:
     """Make the relative paths of `_PATHS` absolute, wherever they stand: the run is the same under its own copy."""
     for path in _PATHS:
-        named = tree.at(path[:-1]).children().get(path[-1])
+        named: Tree | None = tree
+        for key in path:
+            named = None if named is None else named.children().get(key)
         if named is None or not isinstance(named.value, str) or not named.value:
             continue
         folders = {0: base, _BASE_RANK: Path(named.place.source).parent}

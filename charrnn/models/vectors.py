@@ -71,8 +71,8 @@ class WordVectors(nn.Module):
             true_NS = (F.softplus(-scores_NSC) * near.pairs_NSC).sum(-1)
         else:
             many_NS = near.pairs_NSC.sum(-1)
-            share_NSC = near.pairs_NSC / many_NS.clamp(min=1)[:, :, None]
-            read_NSD = share_NSC.to(words_NSD.dtype) @ near.around(F.embedding(ids_BT, self.input.table))
+            share_NSC = near.pairs_NSC.to(words_NSD.dtype) / many_NS.clamp(min=1)[:, :, None]
+            read_NSD = share_NSC @ near.around(F.embedding(ids_BT, self.input.table))
             pairs_NS = (many_NS > 0).long()
             true_NS = F.softplus(-(read_NSD * near.blocks(outputs)).sum(-1)) * pairs_NS
         nats_NS = true_NS + self._noise(read_NSD, pairs_NS, noise_K)

@@ -48,6 +48,7 @@ def _draw(axes: Any, shown: Map) -> None:
     axes.scatter(x, y, s=5.0, color="#0072B2", alpha=0.55, linewidths=0.0)
     axes.margins(0.06)
     axes.set_aspect("equal", "datalim")
+    axes.spines[:].set_visible(False)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_title(shown.title, pad=20, parse_math=False)

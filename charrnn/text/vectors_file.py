@@ -97,7 +97,7 @@ def write_vectors(path: Path, words: Sequence[str], table_MD: np.ndarray, form: 
         UsageError: a word is empty or has blanks.
         StorageError: a write was refused.
     """
-    odd = next((word for word in words if len(word.encode("utf-8").split()) != 1), None)
+    odd = next((word for word in words if word.encode("utf-8").split() != [word.encode("utf-8")]), None)
     if odd is not None:
         raise UsageError(f"a file of vectors cannot hold the word {odd!r}", where=path, why="blanks are its separators")
     make_folder(path.parent)
@@ -155,9 +155,11 @@ def _shape(first: Sequence[bytes], path: Path) -> tuple[int | None, int]:
 
 def _numbers(fields: Sequence[bytes], path: Path, number: int) -> np.ndarray:
     try:
-        row_D = np.array([float(field) for field in fields], np.float32)
+        exact_D = np.array([float(field) for field in fields])
     except ValueError as error:
         raise _wrong(path, number, str(error)) from error
+    with np.errstate(over="ignore"):
+        row_D = exact_D.astype(np.float32)
     if not np.isfinite(row_D).all():
         raise _wrong(path, number, "a number is not finite, or too large for fp32")
     return row_D
