@@ -79,7 +79,7 @@ def test_vectors_of_one_run_begin_another(words: Lab) -> None:
     embedding = open_embedding(last(words, "first").folder, words.path)
     given = {"king": 3.0, "queen": -1.0, "nobody": 9.0}
     write_vectors(words.path / "v.txt", list(given), np.repeat(np.array(list(given.values()))[:, None], 6, 1))
-    told = said(words, "second", "model.pretrained=v.txt", "train.optimizer={kind: sgd, lr: 1e-30}")
+    told = said(words, "second", f"model.pretrained={words.path}/v.txt", "train.optimizer={kind: sgd, lr: 1e-30}")
     assert "2 of 8 symbols matched (25.0 %" in told
     assert "6 missing, 1 unused" in told
     begun = open_embedding(last(words, "second").folder, words.path)
@@ -121,11 +121,11 @@ def test_a_frozen_run_is_resumed_bit_for_bit_without_its_file(lab: Lab) -> None:
 
 def test_other_vectors_are_refused_on_resume_and_the_same_at_another_place_are_not(words: Lab) -> None:
     write_vectors(words.path / "v.txt", ["king"], np.ones((1, 6)))
-    words.train("run", "new", None, "model.pretrained=v.txt", "train.max_steps=4")
+    words.train("run", "new", None, f"model.pretrained={words.path}/v.txt", "train.max_steps=4")
     (words.path / "v.txt").rename(words.path / "w.txt")
-    words.train("run", "resume", None, "model.pretrained=w.txt", "train.max_steps=6")
+    words.train("run", "resume", None, f"model.pretrained={words.path}/w.txt", "train.max_steps=6")
     write_vectors(words.path / "w.txt", ["king"], np.zeros((1, 6)))
-    for override in ("model.pretrained=w.txt", "model.pretrained=null"):
+    for override in (f"model.pretrained={words.path}/w.txt", "model.pretrained=null"):
         with pytest.raises(ConfigError, match="did not begin with these vectors"):
             words.train("run", "resume", None, override, "train.max_steps=8")
 
@@ -135,10 +135,10 @@ def test_vectors_of_another_size_and_files_that_are_none_are_refused(words: Lab)
     with pytest.raises(
         ConfigError, match=r"model.pretrained: the vectors have 5 factors, and the embedding 6"
     ) as caught:
-        words.train("run", "new", None, "model.pretrained=v.txt")
+        words.train("run", "new", None, f"model.pretrained={words.path}/v.txt")
     assert "set model.size to 5" in str(caught.value.hint)
     with pytest.raises(DataError, match="cannot read"):
-        words.train("run", "new", None, "model.pretrained=none.txt")
+        words.train("run", "new", None, f"model.pretrained={words.path}/none.txt")
     assert not (words.path / "run").exists()
 
 
