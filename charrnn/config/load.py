@@ -21,6 +21,7 @@ from charrnn.errors import ConfigError
 EXTENDS = "extends"
 ARGUMENT = "SOURCE"
 _BASE_RANK = 1
+_PATHS = (("train", "start_from"), ("model", "pretrained"), ("model", "input", "pretrained"))
 _ELSEWHERE = re.compile(r"-$|named:|builtin:|[A-Za-z][A-Za-z0-9+.-]*://")
 _SUFFIXES = re.compile(r"(\.(txt|text|md|csv|jsonl?|gz))+$", re.IGNORECASE)
 
@@ -106,7 +107,7 @@ def _finish(tree: Tree | None, problems: list[Problem], overrides: Sequence[str]
     problems = problems + wrong
     if tree is None:
         raise _error(problems)
-    changed = _absolute_start(_absolute_source(changed), base)
+    changed = _absolute_paths(_absolute_source(changed), base)
     problems += explain.not_text(changed)
     try:
         config = config_from(changed.plain())
@@ -198,15 +199,18 @@ def _absolute_source(tree: Tree) -> Tree:
     return tree.replaced(path, Tree(str((folder / source.value).absolute()), source.place))
 
 
-def _absolute_start(tree: Tree, base: Path) -> Tree:
-    """Make a relative `train.start_from` absolute, wherever it stands: the run is the same under its own copy."""
-    path = ("train", "start_from")
-    start = tree.at(path[:1]).children().get(path[1])
-    if start is None or not isinstance(start.value, str) or not start.value:
-        return tree
-    folders = {0: base, _BASE_RANK: Path(start.place.source).parent}
-    place = folders.get(start.place.rank, Path()) / os.path.expanduser(start.value)
-    return tree.replaced(path, Tree(str(place.absolute()), start.place))
+def _absolute_paths(tree: Tree, base: Path) -> Tree:
+    """Make the relative paths of `_PATHS` absolute, wherever they stand: the run is the same under its own copy."""
+    for path in _PATHS:
+        named: Tree | None = tree
+        for key in path:
+            named = None if named is None else named.children().get(key)
+        if named is None or not isinstance(named.value, str) or not named.value:
+            continue
+        folders = {0: base, _BASE_RANK: Path(named.place.source).parent}
+        place = folders.get(named.place.rank, Path()) / os.path.expanduser(named.value)
+        tree = tree.replaced(path, Tree(str(place.absolute()), named.place))
+    return tree
 
 
 def _origins(config: Config, tree: Tree) -> dict[str, str]:

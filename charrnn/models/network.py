@@ -129,6 +129,7 @@ class SymbolInput(nn.Module):
             self.table = nn.Parameter(torch.empty(vocabulary, config.size))
             # A tied table is an output matrix too, and must not start with scores of the size of sqrt(D).
             nn.init.normal_(self.table, std=config.size**-0.5 if tied else 1.0, generator=generator)
+            self.table.requires_grad_(not config.frozen)
             if config.batchnorm:
                 self.norm = SequenceBatchNorm(config.size)
         else:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from charrnn.config.load import Loaded
-from charrnn.config.schema import ClassifyConfig, Config, LanguageConfig, RateConfig
+from charrnn.config.schema import ClassifyConfig, Config, LanguageConfig, RateConfig, VectorsConfig
 from charrnn.corpus.labelled import prepare_labelled
 from charrnn.corpus.prepare import prepare
 from charrnn.corpus.rating_tables import prepare_ratings
@@ -32,6 +32,7 @@ _PREPARE: Mapping[type[Config], Callable[..., Ready]] = {
     LanguageConfig: prepare,
     ClassifyConfig: prepare_labelled,
     RateConfig: prepare_ratings,
+    VectorsConfig: prepare,
 }
 
 

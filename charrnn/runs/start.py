@@ -28,6 +28,7 @@ from charrnn.runs.claim import clear, is_done, owned, to_go_on_from
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.memory import out_of_memory
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
+from charrnn.runs.pretrained import Pretrained, beginning, check_pretrained, pretrained_of
 from charrnn.runs.resume import check_corpus
 from charrnn.runs.saver import RunSaver
 from charrnn.runs.task import say_remarks, task_of, training_stream
@@ -77,6 +78,7 @@ def train_run(
         task = task_of(loaded, corpora, console, interrupt.check)
         if checkpoint is not None:
             check_corpus(checkpoint, task.corpus)
+            check_pretrained(checkpoint, task.config)
             if is_done(checkpoint, loaded):
                 console.note(f"nothing to do: the run in {folder} is finished")
                 return _outcome(run, checkpoint.document("train"))
@@ -104,13 +106,14 @@ class _Session:
         config, task = self.loaded.config, self.task
         _refuse_blindness(task)
         origin = origin_of(config) if self.checkpoint is None else None
+        pretrained = pretrained_of(task) if self.checkpoint is None else None
         plan = make_plan(config.train, _former_plan(self.checkpoint))
         device = apply_plan(plan)
         sampler = sampler_for(task, self.interrupt)
         events = tensorboard.wanted(config.train.tensorboard)
         stream = training_stream(task)
         plan = with_scan(plan, config, stream, _former_plan(self.checkpoint))
-        state = self._state(plan, device, origin)
+        state = self._state(plan, device, origin, pretrained)
         _refuse_the_past(state, total_steps(config.train, stream.steps_per_epoch))
         if anew:
             clear(self.run)
@@ -118,7 +121,8 @@ class _Session:
         positions = {} if self.checkpoint is None else self.checkpoint.document("train")["records"]
         with closing(RunLog(self.run.path, self.console, positions, state.step, events)) as log:
             write_text(self.run.config, render(self.loaded.anchored()))
-            documents = _documents(task, plan, provenance(self.checkpoint, origin))
+            begun = provenance(self.checkpoint, origin) | beginning(self.checkpoint, pretrained)
+            documents = _documents(task, plan, begun)
             saver = RunSaver(self.run, config.train.save, documents, log)
             if self.checkpoint is not None:
                 saver.resumed(state)
@@ -130,11 +134,15 @@ class _Session:
             training.run()
         return state
 
-    def _state(self, plan: Plan, device: torch.device, origin: Origin | None) -> TrainState:
+    def _state(
+        self, plan: Plan, device: torch.device, origin: Origin | None, pretrained: Pretrained | None
+    ) -> TrainState:
         """Where the run begins, or goes on."""
-        state = new_state(self.task, device, origin, plan.scan)
+        state = new_state(self.task, device, origin, plan.scan, pretrained)
         if origin is not None:
             origin.say(self.console, self.task)
+        if pretrained is not None:
+            pretrained.say(self.console)
         if self.checkpoint is not None:
             state.restore(self.checkpoint, device)
             _say_resumed(self.console, self.checkpoint, plan, state)
@@ -164,8 +172,15 @@ def _refuse_the_past(state: TrainState, steps: int) -> None:
         )
 
 
-def new_state(task: Task, device: torch.device, origin: Origin | None = None, scan: Form | None = None) -> TrainState:
-    """A run at its very beginning, on `device`; its weights are those of `origin` where there is one.
+def new_state(
+    task: Task,
+    device: torch.device,
+    origin: Origin | None = None,
+    scan: Form | None = None,
+    pretrained: Pretrained | None = None,
+) -> TrainState:
+    """A run at its very beginning, on `device`; its weights are those of `origin` where there is one, and its embedding
+    begins with the `pretrained` vectors.
 
     `scan` is how the model's scans are computed, from the plan.
     """
@@ -173,6 +188,8 @@ def new_state(task: Task, device: torch.device, origin: Origin | None = None, sc
     use_form(model, scan)
     if origin is not None:
         origin.give(model, task)
+    if pretrained is not None:
+        pretrained.give(model)
     begun = task.initial_state(model, training_stream(task).rows)
     lanes = {name: tensor.detach().clone() for name, tensor in begun.items()}
     train = task.config.train

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from charrnn.config.load import Loaded
-from charrnn.config.schema import ClassifyConfig, Config, LanguageConfig, RateConfig
+from charrnn.config.schema import ClassifyConfig, LanguageConfig, RateConfig, VectorsConfig
 from charrnn.contracts import Stream, Task
 from charrnn.logs.console import Console
 from charrnn.runs.corpus import prepared
 from charrnn.tasks.classify import ClassifyTask
 from charrnn.tasks.language import LanguageTask
 from charrnn.tasks.rate import RateTask
+from charrnn.tasks.vectors import VectorsTask
 from charrnn.text.watch import Check
 
 
@@ -28,32 +28,17 @@ def task_of(loaded: Loaded, corpora: Path, console: Console, check: Check) -> Ta
     Raises:
         DataError, UsageError, StorageError: the data cannot be prepared.
     """
-    return _BUILDERS[type(loaded.config)](loaded, corpora, console, check)
-
-
-def _language(loaded: Loaded, corpora: Path, console: Console, check: Check) -> LanguageTask:
-    config = loaded.config
-    assert isinstance(config, LanguageConfig)
-    return LanguageTask(config, prepared(loaded, corpora, console, check).corpus)
-
-
-def _classify(loaded: Loaded, corpora: Path, console: Console, check: Check) -> ClassifyTask:
-    config = loaded.config
-    assert isinstance(config, ClassifyConfig)
-    return ClassifyTask(config, prepared(loaded, corpora, console, check).corpus)
-
-
-def _rate(loaded: Loaded, corpora: Path, console: Console, check: Check) -> RateTask:
-    config = loaded.config
-    assert isinstance(config, RateConfig)
-    return RateTask(config, prepared(loaded, corpora, console, check).corpus)
-
-
-_BUILDERS: Mapping[type[Config], Callable[[Loaded, Path, Console, Check], Task]] = {
-    LanguageConfig: _language,
-    ClassifyConfig: _classify,
-    RateConfig: _rate,
-}
+    config, corpus = loaded.config, prepared(loaded, corpora, console, check).corpus
+    match config:
+        case LanguageConfig():
+            return LanguageTask(config, corpus)
+        case ClassifyConfig():
+            return ClassifyTask(config, corpus)
+        case RateConfig():
+            return RateTask(config, corpus)
+        case VectorsConfig():
+            return VectorsTask(config, corpus)
+    raise AssertionError(f"the task `{config.task}` has a config and no class")
 
 
 def say_remarks(task: Task, split: str, console: Console) -> None:

@@ -11,6 +11,7 @@ from charrnn.config.load import Loaded
 from charrnn.contracts import Stream, Task
 from charrnn.logs.console import Console
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
+from charrnn.runs.pretrained import pretrained_of
 from charrnn.runs.start import new_state
 from charrnn.runs.task import say_remarks, task_of, training_stream
 from charrnn.runs.transfer import origin_of
@@ -59,12 +60,15 @@ def throwaway(loaded: Loaded, corpora: Path, console: Console, interrupt: Interr
     task = task_of(loaded, corpora, console, interrupt.check)
     say_remarks(task, "valid", console)
     origin = origin_of(config)
+    pretrained = pretrained_of(task)
     plan = make_plan(config.train)
     device = apply_plan(plan)
     stream = training_stream(task)
     plan = with_scan(plan, config, stream)
-    state = new_state(task, device, origin, plan.scan)
+    state = new_state(task, device, origin, plan.scan, pretrained)
     if origin is not None:
         origin.say(console, task)
+    if pretrained is not None:
+        pretrained.say(console)
     state.model.train()
     return Throwaway(task, state, stream, plan, device)

@@ -17,12 +17,13 @@ from charrnn.config.schema.classifier import ClassifierModel, RecurrentClassifie
 from charrnn.config.schema.corpus import Corpus, Source
 from charrnn.config.schema.engine import check_engine
 from charrnn.config.schema.labelled import PLACES, Images, Labelled
-from charrnn.config.schema.model import Network
+from charrnn.config.schema.model import EmbeddingInput, Network
 from charrnn.config.schema.rate import Factors, RatingBatches, RatingModel, Ratings
 from charrnn.config.schema.stream import Lanes, Stream, Windows
 from charrnn.config.schema.train import ClassifierTrain, LanguageTrain, RecurrentTrain, Train
 from charrnn.config.schema.tune import Tune
 from charrnn.config.schema.use import Evaluate, LanguageEvaluate, Sample
+from charrnn.config.schema.vectors import Contexts, SkipGram, WordCorpus, WordModel
 
 __all__ = [
     "BY_CONTENT",
@@ -40,6 +41,7 @@ __all__ = [
     "Section",
     "Train",
     "Tune",
+    "VectorsConfig",
     "Windows",
     "config_class",
     "config_from",
@@ -77,8 +79,13 @@ MANNER = (
 )
 """Keys (with all below them) that only say how to compute and what to report: a finished run stays finished."""
 
-BY_CONTENT = (*(f"corpus.{place}" for place in PLACES), "corpus.names.source")
-"""Keys that only say where a text lies: on resume the text itself is compared."""
+BY_CONTENT = (
+    *(f"corpus.{place}" for place in PLACES),
+    "corpus.names.source",
+    "model.pretrained",
+    "model.input.pretrained",
+)
+"""Keys that only say where data or a file of vectors lie: on resume the content is compared."""
 
 
 class Config(Section):
@@ -116,6 +123,16 @@ class LanguageConfig(Config):
     @model_validator(mode="after")
     def _the_engine_can(self) -> LanguageConfig:
         check_engine(self.model, self.train)
+        return self
+
+    @model_validator(mode="after")
+    def _begins_once(self) -> LanguageConfig:
+        given = isinstance(self.model.input, EmbeddingInput) and self.model.input.pretrained is not None
+        if given and self.train.start_from is not None:
+            raise ValueError(
+                "train.start_from and model.input.pretrained would both say what the embedding begins with: "
+                "remove one of the two"
+            )
         return self
 
     @model_validator(mode="after")
@@ -183,7 +200,28 @@ class RateConfig(Config):
     """For `charrnn tune` only; a single run does not look at it."""
 
 
-TASKS: Mapping[str, type[Config]] = {"language": LanguageConfig, "classify": ClassifyConfig, "rate": RateConfig}
+class VectorsConfig(Config):
+    """One run, from the text to the vectors of its words."""
+
+    task: Literal["vectors"]
+    """What is trained: `vectors` learns vectors of words from the words around them (word2vec)."""
+
+    corpus: WordCorpus
+    stream: Contexts = Contexts()
+    model: WordModel = SkipGram()
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+
+    tune: Tune | None = None
+    """For `charrnn tune` only; a single run does not look at it."""
+
+
+TASKS: Mapping[str, type[Config]] = {
+    "language": LanguageConfig,
+    "classify": ClassifyConfig,
+    "rate": RateConfig,
+    "vectors": VectorsConfig,
+}
 """The tasks and their configs; `language` is what a config without `task:` means."""
 
 
