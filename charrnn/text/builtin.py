@@ -86,6 +86,55 @@ KNOWN = {
 }
 
 
+@dataclass(frozen=True)
+class KnownFiles:
+    """Public files that belong together and that nobody offers one by one; what they hold is not checked.
+
+    Attributes:
+        pattern: where they lie below the folder that `CHARRNN_DATA` names.
+        how: what a user does to get them.
+    """
+
+    pattern: str
+    how: str
+
+
+_ZIP = "https://download.pytorch.org/tutorial/data.zip"
+_REVIEWS = "https://www.cs.cornell.edu/people/pabo/movie-review-data/rt-polaritydata.tar.gz"
+_SMS = "https://archive.ics.uci.edu/dataset/228/sms+spam+collection"
+FILES = {
+    "named:names-by-language": KnownFiles(
+        "names-by-language/*.txt", f"unpack data/names/*.txt of {_ZIP} into $CHARRNN_DATA/names-by-language/"
+    ),
+    "named:rt-polarity": KnownFiles(
+        "rt-polarity/rt-polarity.*",
+        f"unpack {_REVIEWS}, and put both, as UTF-8, into $CHARRNN_DATA/rt-polarity/",
+    ),
+    "named:sms-spam": KnownFiles(
+        "sms-spam/SMSSpamCollection", f"get SMSSpamCollection from {_SMS}, and put it into $CHARRNN_DATA/sms-spam/"
+    ),
+}
+
+
+def known_files(source: str) -> tuple[Path, str] | None:
+    """The folder that `CHARRNN_DATA` names, and the pattern of the files that `source` (`named:…`) names there; None
+    where the name is that of a single file, or of none.
+
+    Raises:
+        DataError: they are not there.
+    """
+    if source not in FILES:
+        return None
+    folder = os.environ.get("CHARRNN_DATA")
+    if not folder or not any(Path(folder).expanduser().glob(FILES[source].pattern)):
+        raise DataError(
+            f"the files of {source} are not at hand",
+            where=folder or "the environment variable CHARRNN_DATA is not set",
+            hint=FILES[source].how,
+        )
+    return Path(folder).expanduser(), FILES[source].pattern
+
+
 def known(source: str) -> Known:
     """The public text that `source` (`named:…`) names.
 
@@ -93,7 +142,7 @@ def known(source: str) -> Known:
         DataError: there is none of this name.
     """
     if source not in KNOWN:
-        raise _no_such(source, [*KNOWN])
+        raise _no_such(source, [*KNOWN, *FILES])
     return KNOWN[source]
 
 

@@ -60,6 +60,9 @@ def open_source(settings: Corpus, *, base: Path, corpora: Path, spool: Path, wat
             yield Source("stdin", (SourceFile("standard input", file),))
     elif source.startswith(("https://", "http://")):
         yield _downloaded(source, settings.sha256, corpora, watch)
+    elif (there := known_files(source)) is not None:
+        folder, pattern = there
+        yield replace(_local(pattern, folder), name=_short(source.partition(":")[2]))
     elif source.startswith("named:"):
         path = _named(source, corpora, watch)
         yield Source(_short(source.partition(":")[2]), (SourceFile(source, path),))
