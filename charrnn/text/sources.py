@@ -9,7 +9,7 @@ import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from charrnn.config.schema.corpus import Corpus
 from charrnn.errors import DataError
 from charrnn.files.atomic import beside, make_folder, storage_errors
 from charrnn.text.blocks import BLOCK, SourceFile, read_errors
-from charrnn.text.builtin import builtin, known
+from charrnn.text.builtin import builtin, known, known_files
 from charrnn.text.download import download, file_name
 from charrnn.text.watch import Watch
 
