@@ -66,7 +66,10 @@ def by_hand(model: Histories, user: int, item: int, left_out: int | None) -> flo
     """A prediction with the known rating of this index left out."""
     w = {name: p.detach().numpy() for name, p in model.named_parameters()}
     mean = np.mean(RATINGS)
-    rest = [(u, i, r - mean - w["biases.users_U"][u] - w["biases.items_I"][i]) for (u, i), r in zip(PAIRS, RATINGS)]
+    rest = [
+        (u, i, r - mean - w["biases.users_U"][u] - w["biases.items_I"][i])
+        for (u, i), r in zip(PAIRS, RATINGS, strict=True)
+    ]
     score = mean + w["biases.users_U"][user] + w["biases.items_I"][item]
     for side, me, other in (("of_users", 0, 1), ("of_items", 1, 0)):
         if getattr(model, side) is None:
