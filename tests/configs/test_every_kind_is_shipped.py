@@ -65,6 +65,7 @@ CHOICES = {
     "stream.offset": ["fixed", "random"],
     "stream.targets": ["each", "last"],
     "model.core.initial_state": ["zeros", "trained"],
+    "model.biases": [True, False],
 }
 
 

@@ -1,4 +1,4 @@
-"""Every shipped config trains for a few steps, on a generated text of the same kind."""
+"""Every shipped config trains for a few steps, on generated data of the same kind."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").rglob("*.yaml
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A text, long enough for the split of the course and with the letters that the configs' samples begin with; and a
-    table of ratings."""
+    """Small data of every kind: a text, long enough for the split of the course and with the letters that the configs'
+    samples begin with; ratings; labelled rows; a file for each label."""
     folder = tmp_path_factory.mktemp("data")
     words = "ethics is a basic foundation of all that The ROMEO: what is done is done,\n\n"
     (folder / "text.txt").write_text((words * 8000)[:500_000], encoding="utf-8")
-    rows = [f"{user},{item},{(user * item) % 10 / 2}" for user in range(20) for item in range(30) if (user + item) % 3]
-    (folder / "ratings.csv").write_text("\n".join(["userId,movieId,rating", *rows]), encoding="utf-8")
+    rows = [f"{i % 17},{i % 23},{1 + i % 9 / 2},{i % 17},{i % 23},{1 + i % 5}\n" for i in range(400)]
+    header = "userId,movieId,rating,user,item,stars\n"  # the columns of every shipped config
+    (folder / "ratings.csv").write_text(header + "".join(rows), encoding="utf-8")
     lines = [f"{'ham' if i % 3 else 'spam'}\tmessage {i} of {i * i}" for i in range(90)]
     (folder / "table").write_text("\n".join(lines), encoding="utf-8")
     (folder / "lines").mkdir()
@@ -42,7 +43,7 @@ def stand_ins(path: Path, data: Path) -> list[str]:
         case VectorsConfig():
             return [f"corpus.source={data / 'text.txt'}"]
         case RateConfig():
-            return [f"corpus.source={data / 'ratings.csv'}", "corpus.names=null"]
+            return [f"corpus.source={data / 'ratings.csv'}", 'corpus.delimiter=","', "corpus.names=null"]
         case ClassifyConfig(corpus=Table()):
             return [f"corpus.source={data / 'table'}"]
         case ClassifyConfig(corpus=Folder()):
