@@ -13,7 +13,6 @@ import torch
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded
 from charrnn.config.render import render
-from charrnn.config.schema import Config
 from charrnn.config.schema.schedule import PlateauSchedule
 from charrnn.config.schema.train import NtAsgdAverage
 from charrnn.contracts import Task
