@@ -111,8 +111,7 @@ class _Near:
         same_NSC = empty.blocks(document_BT[:, :, None] + 1) == empty.around(document_BT[:, :, None] + 1).transpose(
             1, 2
         )
-        there_NS1 = empty.blocks(document_BT[:, :, None] + 1) > 0
-        return cls(near_NSC & same_NSC & there_NS1, (rows, columns), window)
+        return cls(near_NSC & same_NSC, (rows, columns), window)
 
     def blocks(self, of_BTD: Tensor) -> Tensor:
         """What belongs to the words of each block, zeros behind the last: of_NSD."""
