@@ -1,7 +1,7 @@
 """Word vectors against human judgement: WordSim-353 (Finkelstein et al. 2002), beside gensim on the same words.
 
     python scripts/wordsim.py join build/texts           # the shared texts, in one folder
-    python scripts/wordsim.py compare configs/course/e4-skip-gram.yaml [--set KEY=VALUE]
+    python scripts/wordsim.py compare configs/vectors/skip-gram.yaml [--set KEY=VALUE]
 
 `compare` trains a config, goes on with its run, or takes it as it is; then gensim, where it is installed, with the
 same words, documents, window, threshold, noise and number of epochs, in one thread as well. Both are scored by
