@@ -114,12 +114,14 @@ class ItemStream:
         plan: what each step reads.
         fill: makes a batch.
         columns: T: the most steps that an item has.
+        unit: what items are called beside a figure.
     """
 
-    def __init__(self, plan: MixPlan | OncePlan, fill: Fill, columns: int = 1) -> None:
+    def __init__(self, plan: MixPlan | OncePlan, fill: Fill, columns: int = 1, unit: str = "items") -> None:
         self.plan = plan
         self.fill = fill
         self.columns = columns
+        self.unit = unit
 
     @property
     def rows(self) -> int:
@@ -134,7 +136,7 @@ class ItemStream:
     @property
     def reading(self) -> Mapping[str, int]:
         """How many items are read; of several sources, those of the first."""
-        return {"items": self.plan.parts[0].items if isinstance(self.plan, MixPlan) else self.plan.items}
+        return {self.unit: self.plan.parts[0].items if isinstance(self.plan, MixPlan) else self.plan.items}
 
     def batch(self, step: int, device: torch.device) -> Any:
         """The batch of one step, counted from the beginning of training."""

@@ -88,7 +88,7 @@ class RateTask:
             users_B, items_B, ratings_B = (torch.from_numpy(part[numbers[0]]).to(device) for part in rated)
             return RatingBatch(users_B, items_B, ratings_B.to(self._dtype), split == "train")
 
-        return ItemStream(plan, fill)
+        return ItemStream(plan, fill, unit="ratings")
 
     def model(self) -> RatingModel:
         """A model with fresh weights, on the CPU."""

@@ -67,7 +67,7 @@ def test_the_score_of_validation_is_what_training_recorded(lab: Lab) -> None:
     scored = score(lab, "run", "valid")
     assert scored["mse"] == best["loss"]
     assert scored["mae"] == best["mae"]
-    assert score(lab, "run", "train")["items"] > score(lab, "run", "test")["items"]
+    assert score(lab, "run", "train")["ratings"] > score(lab, "run", "test")["ratings"]
 
 
 def test_users_and_items_that_training_never_saw_are_counted_and_said_aloud(
