@@ -140,12 +140,8 @@ def test_other_schemes_are_file_names(tmp_path: Path, source: str) -> None:
 def test_unknown_names(tmp_path: Path) -> None:
     error = failure("named:nietsche", tmp_path)
     assert error.what == "there is no text named 'named:nietsche'"
-<<<<<<< HEAD
     assert error.why is not None
     assert error.why.startswith("known: named:nietzsche, named:tiny-shakespeare, ")
-=======
-    assert str(error.why).startswith("known: named:nietzsche, named:tiny-shakespeare, named:movielens")
->>>>>>> rate
     assert error.hint == "did you mean named:nietzsche?"
     assert failure("builtin:pyton-reference", tmp_path).hint == "did you mean builtin:python-reference?"
 
