@@ -25,8 +25,8 @@ MODELS = {
     "dot": "{kind: factors, size: 3, biases: false, mean: false, scale: 0.5}",
     "range": "{kind: factors, size: 3, range: {low: 0.0, high: 5.5}}",
     "histories": "{kind: histories, size: 3, dropout: 0.2, scale: 0.3}",
-    "network": "{kind: ratings-network, users: 3, items: 2, hidden: [12, 5], input_dropout: 0.0, "
-    "dropout: 0.1, scale: 0.5}",
+    "network": "{kind: ratings-network, users: 3, items: 2, hidden: [12, 5], "
+    "input_dropout: 0.0, dropout: 0.1, scale: 0.5}",
 }
 
 
