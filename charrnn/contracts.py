@@ -1,46 +1,30 @@
-"""Floor 3: what the training loop knows of a task, a stream and a batch, and nothing more.
-
-Shapes: B rows (lanes), T steps.
-"""
+"""Floor 3: what the training loop knows of a task, a stream and a batch, and nothing more."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from charrnn.config.schema import Config
 from charrnn.models.core import Draws, State
+from charrnn.text.vocabulary import Vocabulary
 
 
-@dataclass(frozen=True)
-class Batch:
-    """One step's worth of a stream.
-
-    Attributes:
-        x_BT: input symbols.
-        y_BT: target symbols; where `mask_BT` is False they mean nothing.
-        mask_BT: True where a row holds a symbol.
-        counts_BT: True where a target counts; symbols that are only there to be read do not.
-        resets: for each column in front of which some row's state begins anew: which rows, as a mask over B.
-        keep: the state after so many columns is what the next batch begins with.
-        rate: what the learning rate of this step is multiplied by.
-    """
-
-    x_BT: Tensor
-    y_BT: Tensor
-    mask_BT: Tensor
-    counts_BT: Tensor
-    resets: Mapping[int, Tensor]
-    keep: int
-    rate: float = 1.0
+class Batch(Protocol):
+    """One step's worth of a stream; what else is in it is between the stream and its task."""
 
     @property
     def rows(self) -> int:
-        """B."""
-        return len(self.x_BT)
+        """B: lanes, or items."""
+
+    @property
+    def rate(self) -> float:
+        """What the learning rate of this step is multiplied by."""
 
 
 @dataclass(frozen=True)
@@ -48,21 +32,24 @@ class Loss:
     """A loss as sums and a count, so that parts of a batch, ranks and batches add up exactly.
 
     Attributes:
-        each: nats of every target, 0 where it does not count; with a gradient.
+        each: the loss of every target, 0 where it does not count; with a gradient.
         count: the targets that count; a scalar.
-        parts: what training adds to the sum of nats by name: sums with a gradient, over the same targets. They steer
-            the weights and are no part of any figure.
-        state: the state that the next batch begins with.
+        parts: what training adds to the sum by name: sums with a gradient, over the same targets. They steer the
+            weights and are no part of any figure.
+        state: the state that the next batch begins with; empty where nothing is carried on.
+        outputs: what the model said of each row, for the figures of an evaluation; None where they need no more than
+            the loss.
     """
 
     each: Tensor
     count: Tensor
     parts: Mapping[str, Tensor]
     state: State
+    outputs: Tensor | None = None
 
     @property
     def sum(self) -> Tensor:
-        """Nats of all targets that count."""
+        """The loss of all targets that count."""
         return self.each.sum()
 
     @property
@@ -79,23 +66,63 @@ class Stream(Protocol):
         """B."""
 
     @property
+    def columns(self) -> int:
+        """T: the most steps of a row in a batch."""
+
+    @property
     def steps_per_epoch(self) -> int:
         """Batches in one pass over the split."""
 
     @property
     def reading(self) -> Mapping[str, int]:
-        """How the split is read, as it stands beside every figure: how many lanes, or how many windows."""
+        """How the split is read, as it stands beside every figure: how many lanes, windows or items."""
+
+    def batch(self, step: int, device: torch.device) -> Any:
+        """The `Batch` of one step, counted from the beginning of training."""
+
+
+class Meter(Protocol):
+    """What an evaluation tells besides the mean loss."""
+
+    def add(self, batch: Any, loss: Loss) -> None:
+        """Take a batch and what the model made of it into account."""
+
+    def figures(self) -> dict[str, Any]:
+        """What has come of all of them, by name."""
+
+
+class Corpus(Protocol):
+    """Prepared data, as far as a run knows them."""
 
     @property
-    def positions(self) -> bool:
-        """Whether rows begin cold, so that the loss of each position after that is told on its own."""
+    def folder(self) -> Path:
+        """Where they lie."""
 
-    def batch(self, step: int, device: torch.device) -> Batch:
-        """The batch of one step, counted from the beginning of training."""
+    @property
+    def digest(self) -> str:
+        """What they are, from their settings and their content."""
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The symbols of their texts, where they hold any."""
 
 
 class Task(Protocol):
-    """Something a user can train: it binds a corpus, its streams, a model, a loss and metrics."""
+    """Something a user can train: it binds a corpus, its streams, a model, a loss and metrics.
+
+    Attributes:
+        figure: what a mean loss is called: `nats`, `mse`.
+    """
+
+    figure: str
+
+    @property
+    def config(self) -> Config:
+        """The whole config."""
+
+    @property
+    def corpus(self) -> Corpus:
+        """What it learns from."""
 
     def stream(self, split: str, cut: tuple[int, int] | None = None) -> Stream | None:
         """The batches of `train`, `valid` or `test`; None where the split is empty.
@@ -109,11 +136,23 @@ class Task(Protocol):
     def initial_state(self, model: nn.Module, rows: int) -> State:
         """The state in front of the first step."""
 
-    def loss(self, model: nn.Module, batch: Batch, state: State, draws: Draws | None = None) -> Loss:
-        """Run the model over a batch; `draws` is given in training."""
+    def loss(self, model: nn.Module, batch: Any, state: State, draws: Draws | None = None) -> Loss:
+        """Run the model over a batch of a stream of this task; `draws` is given in training."""
 
-    def metrics(self, nats: float, split: str) -> dict[str, float]:
-        """What a mean loss in nats per token of `split` means in the units that users compare."""
+    def meter(self, stream: Any, cold: bool) -> Meter:
+        """What to tell of a stream of this task; `cold`: the state begins anew with every batch."""
 
-    def speed(self, tokens_per_second: float, split: str) -> dict[str, float]:
+    def metrics(self, mean: float, split: str) -> dict[str, float]:
+        """What a mean loss over `split` means in the units that users compare; `figure` is among them."""
+
+    def remarks(self, split: str) -> Iterable[str]:
+        """What a user should be told about a split before any figure of it: who in it was never seen in training."""
+
+    def speed(self, targets_per_second: float, split: str) -> dict[str, float]:
         """How fast `split` is read, in the unit that users compare."""
+
+    def sizes(self) -> dict[str, int]:
+        """How large the data make the model: symbols, labels, users."""
+
+    def documents(self) -> dict[str, Any]:
+        """What a checkpoint must hold besides the config, so that its model can be used with no other file."""

@@ -90,7 +90,7 @@ def chart(title: str, schedules: dict[str, Schedule]) -> Chart:
 
 def factors(schedule: Schedule) -> list[float]:
     """The factor of each update; an epoch's loss is known from its end on."""
-    history = [{"nats": loss} for loss in LOSSES]
+    history = [{"loss": loss} for loss in LOSSES]
     return [rate_factor(schedule, step, STEPS, EPOCH, history[: step // EPOCH]) for step in range(STEPS)]
 
 

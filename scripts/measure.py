@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean, median, stdev
 from typing import Any
 
 from recording import ROOT
@@ -21,6 +21,7 @@ from charrnn.config.load import load_config
 CHARRNN = ("-m", "charrnn")
 BROKEN = ("scripts/broken_lanes.py",)
 SEEDS = (1, 2, 3)
+MASKS = (0, 1, 2, 3, 4)
 
 Measured = dict[str, Any]
 
@@ -32,12 +33,14 @@ class Place:
     Attributes:
         runs: the folder of the runs, from the root of the repository.
         quick: a few steps of everything.
-        settings: `key=value` for every config.
+        settings: `key=value` for every config over a text.
+        ratings: `key=value` for every config over ratings.
     """
 
     runs: str = "runs"
     quick: bool = False
     settings: tuple[str, ...] = ()
+    ratings: tuple[str, ...] = ()
 
     def training(self, config: str, *settings: str, name: str | None = None) -> list[str]:
         """The arguments that train a config, or go on with its run; `name` is the run's, if it is not the config's."""
@@ -203,6 +206,36 @@ def adapting(place: Place, config: str) -> Measured:
             "static_bits_per_char": found["bits_per_char"],
             "static_lanes": found["lanes"],
             "tokens": found["tokens"],
+        },
+    }
+
+
+def masks(place: Place, config: str) -> Measured:
+    """A model of ratings, trained and scored once for each of five masks; a model is chosen by what its mask holds out
+    of training, and scored on the fifth that the mask leaves."""
+    stem = Path(config).stem
+    few = ("train.epochs=null", "train.max_steps=2", "evaluate.every=1000") if place.quick else ()
+    commands, scores, run = [], [], ROOT
+    for seed in MASKS:
+        keys = (f"corpus.split.seed={seed}", *place.ratings, *few)
+        settings = [part for key in keys for part in ("--set", key)]
+        training = ["train", config, *settings, "--out", f"{place.runs}/{stem}-mask-{seed}", "--resume"]
+        outcome = charrnn(*training)
+        run = ROOT / outcome["run"]
+        scoring = ["evaluate", outcome["run"], "--split", "test"]
+        scores.append(charrnn(*scoring))
+        commands += [typed(training), typed(scoring)]
+    check = charrnn("train", config, *settings, "--check")
+    figures = {f"test_{name}": fmean(score[name] for score in scores) for name in ("mse", "rmse", "mae")}
+    return {
+        "command": "\n".join(commands),
+        **conditions(run),
+        "figures": figures
+        | {
+            "test_rmse_spread": stdev(score["rmse"] for score in scores),
+            **{f"test_rmse_mask_{seed}": score["rmse"] for seed, score in zip(MASKS, scores, strict=True)},
+            "test_unseen_ratings": round(fmean(score["unseen_ratings"] for score in scores)),
+            "parameters": check["parameters"],
         },
     }
 

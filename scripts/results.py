@@ -12,8 +12,11 @@ steps of every row, in runs/quick and with a page there, to see that all of it w
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import page
@@ -49,7 +52,7 @@ def main(arguments: list[str]) -> None:
 
 def course() -> None:
     """Every row, from where the last call stopped; what it measured is in runs/measured."""
-    for name in ROWS:
+    for name in measurable(Place()):
         known = recording.read(MEASURED / f"{name}.json")
         if known.get("of") == fingerprint(ROWS[name]):
             say(f"{name}: measured already")
@@ -59,18 +62,28 @@ def course() -> None:
             keep(name, measured(name, Place()))
 
 
+def measurable(place: Place) -> Iterator[str]:
+    """The rows whose data are here, or can be fetched; of the others it says that they are left out."""
+    for name, row in ROWS.items():
+        folder = Path(os.environ.get("CHARRNN_DATA", "")) / str(row.needs)
+        if row.needs is None or place.ratings or ("CHARRNN_DATA" in os.environ and folder.is_dir()):
+            yield name
+        else:
+            say(f"{name}: left out, as CHARRNN_DATA names no folder with {row.needs}/ in it")
+
+
 def quick(place: Place) -> None:
     """A few steps of every row; what that gives is no result, and is kept apart from results."""
     shutil.rmtree(ROOT / place.runs, ignore_errors=True)
     records: dict[str, Any] = {}
-    for name in ROWS:
+    for name in measurable(place):
         say(f"{name}: a few steps")
         records[name] = complete(name, measured(name, place, commit="none"), records)
     folder = ROOT / place.runs
     recording.write(folder / "results.json", records, ROWS)
     write_text(folder / "results.md", page.page(records))
     page.draw_pictures(folder, records)
-    say(f"all {len(ROWS)} rows work; their pages are in {place.runs}")
+    say(f"{len(records)} rows work; their pages are in {place.runs}")
 
 
 def measured(name: str, place: Place, commit: str | None = None) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from measure import Measured, Place
 class Row:
     """What is measured, by which config and how, and what it is held against: nats per character, and whose they are.
 
+    `needs` is a folder below that of `CHARRNN_DATA` without which it cannot be measured: nobody offers what is in it.
+
     `against` names another row; without it and `reference` the measuring may bring a reference of its own.
     """
 
@@ -22,11 +24,14 @@ class Row:
     reference: float | None = None
     source: str = "—"
     against: str | None = None
+    needs: str | None = None
 
 
 NGRAM = "n-gram, interpolated Kneser–Ney, same text and split"
 TRAINING = "course of 2016, training"
 VALIDATION = "course of 2018, validation"
+LESSON = "course of 2016, lesson 4"
+MOVIELENS = "movielens-latest-small-2016"
 ROWS = {
     "L1": Row(
         "three characters, then the fourth", "configs/course/l1-three-characters.yaml", measure.trained, 2.972, TRAINING
@@ -129,4 +134,31 @@ ROWS = {
     ),
     "demo": Row("small stateful LSTM, Python's language reference (`make demo`)", "configs/demo.yaml"),
     "demo-L11": Row(NGRAM, "configs/demo.yaml", measure.ngrams),
+    "E1": Row(
+        "ratings: products of vectors",
+        "configs/course/e1-dot.yaml",
+        measure.masks,
+        1.446,
+        f"MSE, {LESSON}",
+        needs=MOVIELENS,
+    ),
+    "E2": Row(
+        "products and biases", "configs/course/e2-biases.yaml", measure.masks, 0.798, f"MSE, {LESSON}", needs=MOVIELENS
+    ),
+    "E3": Row(
+        "a network over the two vectors",
+        "configs/course/e3-network.yaml",
+        measure.masks,
+        0.794,
+        f"MSE, {LESSON}",
+        needs=MOVIELENS,
+    ),
+    "E-best": Row(
+        "biases and the histories of users and items",
+        "configs/movielens.yaml",
+        measure.masks,
+        0.8777,
+        "RMSE, item k-NN over baselines, the same masks",
+        needs=MOVIELENS,
+    ),
 }

@@ -6,12 +6,17 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from scanlibrary import ScanLibrary
 
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+# How long an example takes says something about the machine and what else it does, and nothing about the code.
+settings.register_profile("charrnn", deadline=None)
+settings.load_profile("charrnn")
 
 
 @pytest.fixture

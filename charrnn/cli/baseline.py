@@ -23,13 +23,13 @@ def baseline(
     """Train interpolated Kneser–Ney n-gram models of every order on the config's text, and score them."""
     from charrnn.logs.console import Console
     from charrnn.runs.baseline import ngram_table
-    from charrnn.runs.corpus import prepared
+    from charrnn.runs.corpus import language, prepared
     from charrnn.train.interrupt import listening
 
     with Console(quiet=quiet) as console, listening() as interrupt:
         loaded = common.load(path, overrides, console)
         corpus = prepared(loaded, common.CORPORA, console, interrupt.check).corpus
-        table = ngram_table(corpus, loaded.config, order, split, max_tokens, interrupt.check)
+        table = ngram_table(corpus, language(loaded.config), order, split, max_tokens, interrupt.check)
         if corpus.manifest.documents > 1:
             console.note("n-grams read on from one document to the next, which the network does not")
         if table["trained_on"] < len(corpus.split("train").tokens):

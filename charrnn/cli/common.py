@@ -41,7 +41,7 @@ def load(path: Path, overrides: list[str] | None, console: Console) -> Loaded:
     loaded = load_config(path, overrides or [])
     for warning in loaded.warnings:
         console.note(warning)
-    if loaded.config.train.engine == "scratch":
+    if loaded.config.train.by_hand:
         one_thread_in_numpy()
     return loaded
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from charrnn.cli import common
+from charrnn.errors import UsageError
 
 _FEW = 10
 _FIGURES = ("nats", "bits_per_char", "bits_per_byte", "perplexity")
@@ -38,7 +39,8 @@ def evaluate(
     quiet: common.Quiet = False,
     as_json: common.Json = False,
 ) -> None:
-    """Score the best checkpoint of a run on a split: nats, bits, perplexity, and the loss position by position.
+    """Score the best checkpoint of a run on a split: nats, bits, perplexity, and the loss position by position; of
+    ratings RMSE and MAE.
 
     The figures for `valid` are those that training recorded. A model is chosen by them, so report `test`.
     """
@@ -55,16 +57,42 @@ def evaluate(
         checkpoint, which = find_checkpoint(run, common.RUNS)
         loaded = common.load(config or config_beside(checkpoint), settings, console)
         console.note(f"evaluating {checkpoint.folder} ({which})")
-        from charrnn.runs.evaluate import Wanted, evaluate_run
+        if loaded.config.task != "language":
+            _refuse(dynamic=dynamic, positions=positions, picture=picture)
+            from charrnn.runs.score import score_run
 
-        wanted = Wanted(split, positions, dynamic)
-        result = evaluate_run(checkpoint, loaded, wanted, common.CORPORA, console, interrupt)
+            figures = score_run(checkpoint, loaded, split, common.CORPORA, console, interrupt)
+        else:
+            from charrnn.runs.evaluate import Wanted, evaluate_run
+
+            wanted = Wanted(split, positions, dynamic)
+            result = evaluate_run(checkpoint, loaded, wanted, common.CORPORA, console, interrupt)
+    if loaded.config.task != "language":
+        _tell(figures, as_json)
+        return
     if picture is not None:
         _draw(picture, result)
     if as_json:
         common.write_json(result)
     else:
         common.write("".join(f"{line}\n" for line in _table(result)))
+
+
+def _refuse(**asked: object) -> None:
+    """Refuse the options that look at a text position by position."""
+    given = [f"--{name}" for name, value in asked.items() if value]
+    if given:
+        raise UsageError(f"{' and '.join(given)}: for language models only", hint="leave it out")
+
+
+def _tell(figures: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        common.write_json(dict(figures))
+        return
+    for name, value in figures.items():
+        if isinstance(value, int | float | str):
+            shown = f"{value:.4f}" if isinstance(value, float) else value
+            common.write(f"{name.replace('_', ' ')}: {shown}\n")
 
 
 def _draw(path: Path, result: Mapping[str, Any]) -> None:

@@ -48,7 +48,7 @@ def find_lr(
 
         test = range_test(loaded, common.CORPORA, console, interrupt, low, high, steps)
         if target is not None:
-            _draw(target, loaded.name, test)
+            _draw(target, loaded.name, test, loaded.config.FIGURES[0])
             console.note(f"the picture is {target}")
         if loaded.config.train.optimizer.kind in ("eve", "adagrad"):
             console.note(
@@ -64,7 +64,8 @@ def find_lr(
             {"suggestion": test.suggestion, **asdict(test), "picture": None if target is None else str(target)}
         )
         return
-    common.write("      rate  nats/token\n")
+    loss = "nats/token" if loaded.config.task == "language" else loaded.config.FIGURES[0]
+    common.write(f"      rate  {loss:>10}\n")
     remarks = {test.rates.index(test.lowest): "  lowest"}
     if test.suggestion >= test.rates[0]:
         remarks[_nearest(test, test.suggestion)] = "  suggested"
@@ -88,7 +89,7 @@ def _target(asked: Path | None, name: str, console: Console) -> Path | None:
     return target
 
 
-def _draw(path: Path, name: str, test: RangeTest) -> None:
+def _draw(path: Path, name: str, test: RangeTest, loss: str) -> None:
     from charrnn.report.plots import Line, Mark, line_chart
 
     line_chart(
@@ -96,7 +97,7 @@ def _draw(path: Path, name: str, test: RangeTest) -> None:
         [Line("each step", test.rates, test.nats), Line("smoothed", test.rates, test.smooth)],
         title=f"{name}: loss while the learning rate grows",
         x_label="learning rate",
-        y_label="nats per token",
+        y_label="nats per token" if loss == "nats" else loss,
         log_x=True,
         marks=[Mark(f"suggested {test.suggestion:g}", test.suggestion), Mark("lowest", test.lowest)],
     )

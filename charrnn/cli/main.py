@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 
 from charrnn import __version__
-from charrnn.cli import baseline, common, config, evaluate, find_lr, init, prepare, sample, train, tune
+from charrnn.cli import (
+    baseline,
+    common,
+    config,
+    embeddings,
+    evaluate,
+    find_lr,
+    init,
+    neighbours,
+    prepare,
+    recommend,
+    sample,
+    train,
+    tune,
+)
 from charrnn.errors import CharRnnError, Interrupted
 
 app = typer.Typer(
@@ -27,7 +41,10 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("tune")(tune.tune)
 app.command("sample")(sample.sample)
+app.command("recommend")(recommend.recommend)
 app.command("baseline")(baseline.baseline)
+app.command("neighbours")(neighbours.neighbours)
+app.command("embeddings")(embeddings.embeddings)
 app.add_typer(config.app, name="config")
 
 

@@ -1,4 +1,4 @@
-"""`charrnn prepare`: a text becomes a corpus."""
+"""`charrnn prepare`: a text, or a table, becomes a corpus."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def prepare(
     quiet: common.Quiet = False,
     as_json: common.Json = False,
 ) -> None:
-    """Read a text, count its symbols, and write it as a corpus of tokens.
+    """Read a text and write it as a corpus of tokens; or read what else a task learns from: labelled items, ratings.
 
-    Prints the corpus's folder. With the same text and settings it does nothing the second time.
+    Prints the corpus's folder. With the same data and settings it does nothing the second time.
     """
     from charrnn.logs.console import Console
     from charrnn.runs.corpus import prepared
@@ -32,19 +32,11 @@ def prepare(
         loaded = common.load_config_or_source(source, overrides, console)
         result = prepared(loaded, common.CORPORA, console, interrupt.check, out)
         if not result.fresh:
-            console.note(f"nothing to do: {result.corpus.folder} already holds this text, prepared like this")
-    corpus, manifest = result.corpus, result.corpus.manifest
-    if not as_json:
+            console.note(f"nothing to do: {result.corpus.folder} already holds these data, prepared like this")
+    corpus = result.corpus
+    if as_json:
+        common.write_json(
+            {"corpus": str(corpus.folder), "fresh": result.fresh, **corpus.summary(), "digest": corpus.digest}
+        )
+    else:
         common.write(f"{corpus.folder}\n")
-        return
-    common.write_json(
-        {
-            "corpus": str(corpus.folder),
-            "fresh": result.fresh,
-            "vocabulary": corpus.vocabulary.size,
-            "tokens": {name: part.end - part.start for name, part in manifest.splits.items()},
-            "documents": manifest.documents,
-            "replaced": manifest.counts.replaced,
-            "digest": corpus.digest,
-        }
-    )

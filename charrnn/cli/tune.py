@@ -54,13 +54,14 @@ def tune(
 
 def _lines(folder: Path, report: dict[str, Any]) -> list[str]:
     from charrnn.config.render import flow
+    from charrnn.logs.lines import losses
 
     counts = ", ".join(f"{count} {state}" for state, count in report["counts"].items() if count)
     lines = [f"trials: {counts}, of {report['wanted']}"]
     for label, row in (("best", report["best"]), ("the config itself", report["default"])):
         if row is not None:
-            figures = f"{row['nats']:.4f} nats, {row['bits_per_char']:.4f} bits/char at step {row['best_step']}"
-            lines.append(f"{label}: {folder / row['run']}: {figures}")
+            figures = ", ".join(losses(row))
+            lines.append(f"{label}: {folder / row['run']}: {figures} at step {row['best_step']}")
     if report["best"] is not None:
         lines += [f"{key}: {flow(value)}" for key, value in report["best"]["values"].items()]
         lines.append(f"config: {folder / 'best.yaml'}")

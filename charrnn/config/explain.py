@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from charrnn.config import shape
-from charrnn.config.shape import Keys
+from charrnn.config.schema import TASKS
+from charrnn.config.shape import Keys, Shape, kind_of, listing, shape_of, suggest_word
 from charrnn.config.tree import Problem, Tree, is_text, shorten
 
 _TYPES = {
@@ -38,9 +38,10 @@ def explain(error: ValidationError, tree: Tree) -> list[Problem]:
         error: what pydantic says about the values of `tree`.
         tree: the values with their places.
     """
+    shape = shape_of(tree)
     groups: dict[tuple[Keys, int | None], list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
-        groups.setdefault(_path(detail["loc"]), []).append(detail)
+        groups.setdefault(_path(detail["loc"], shape), []).append(detail)
     problems = []
     for (path, item), details in groups.items():
         inside = any(other[: len(path)] == path and other != path for other, _ in groups)
@@ -61,12 +62,12 @@ def not_text(tree: Tree, path: Keys = ()) -> Iterator[Problem]:
 
 def no_such_key(path: Keys, tree: Tree) -> Problem:
     """The problem of a key that the schema does not know."""
-    place = tree.at(path).place
+    shape, place = shape_of(tree), tree.at(path).place
     known = shape.field(path)
     kind = _kind_at(path[:-1], tree)
     if known is not None:
-        kinds = [shape.kind_of(s) for s in shape.sections(path[:-1]) if path[-1] in s.model_fields]
-        text = f"kind `{kind}` has no such key; it belongs to kind {shape.listing(kinds)}"
+        kinds = [kind_of(s) for s in shape.sections(path[:-1]) if path[-1] in s.model_fields]
+        text = f"kind `{kind}` has no such key; it belongs to kind {listing(kinds)}"
         return Problem(place, ".".join(path), text)
     parent = shape.field(path[:-1])
     if parent is not None and not shape.sections(path[:-1]):
@@ -76,10 +77,10 @@ def no_such_key(path: Keys, tree: Tree) -> Problem:
 
 def _kind_at(path: Keys, tree: Tree) -> str:
     node = tree.at((*path, "kind"))
-    return str(node.value) if isinstance(node.value, str) else shape.usual_kind(path)
+    return str(node.value) if isinstance(node.value, str) else shape_of(tree).usual_kind(path)
 
 
-def _path(loc: Sequence[int | str]) -> tuple[Keys, int | None]:
+def _path(loc: Sequence[int | str], shape: Shape) -> tuple[Keys, int | None]:
     """The keys of a place as pydantic names it, without its own labels, and the number of a list's item."""
     path: Keys = ()
     skip = 0
@@ -107,6 +108,8 @@ def _explain_one(path: Keys, item: int | None, details: list[ErrorDetails], tree
         return [_wrong_kind((*path, "kind"), tree)]
     if path[-1:] == ("kind",) and first["type"] == "literal_error":
         return [_wrong_kind(path, tree)]
+    if path == ("task",):
+        return [_one_of("task", path, list(TASKS), tree)]
     if any(detail["type"] == "string_unicode" for detail in details):
         return []  # `not_text` has it, and more: pydantic looks only into texts that it has to measure
     value = first["input"]
@@ -120,7 +123,7 @@ def _explain_one(path: Keys, item: int | None, details: list[ErrorDetails], tree
 
 
 def _missing(path: Keys, tree: Tree) -> Problem:
-    needed = [name for s in shape.sections(path)[:1] for name, f in s.model_fields.items() if f.is_required()]
+    needed = [name for s in shape_of(tree).sections(path)[:1] for name, f in s.model_fields.items() if f.is_required()]
     full = (*path, *needed[:1])
     return Problem(tree.at(path).place, ".".join(full), f"is missing. {_about(full, tree)}")
 
@@ -128,16 +131,20 @@ def _missing(path: Keys, tree: Tree) -> Problem:
 def _about(path: Keys, tree: Tree) -> str:
     """The key's description in the schema."""
     kind = _kind_at(path[:-1], tree)
-    known = next(s.model_fields[path[-1]] for s in shape.sections(path[:-1]) if shape.kind_of(s) in ("", kind))
+    sections = shape_of(tree).sections(path[:-1])
+    known = next(s.model_fields[path[-1]] for s in sections if kind_of(s) in ("", kind))
     return " ".join((known.description or "").split())
 
 
 def _wrong_kind(path: Keys, tree: Tree) -> Problem:
+    return _one_of("kind", path, [kind_of(section) for section in shape_of(tree).sections(path[:-1])], tree)
+
+
+def _one_of(what: str, path: Keys, known: list[str], tree: Tree) -> Problem:
     value = tree.at(path).value
-    kinds = [shape.kind_of(section) for section in shape.sections(path[:-1])]
     given = f"`{shorten(value)}`" if isinstance(value, str) else show(value)
-    text = f"there is no kind {given}; known kinds: {', '.join(f'`{kind}`' for kind in kinds)}"
-    return Problem(tree.at(path).place, ".".join(path), text + shape.suggest_word(value, kinds))
+    text = f"there is no {what} {given}; known {what}s: {', '.join(f'`{word}`' for word in known)}"
+    return Problem(tree.at(path).place, ".".join(path), text + suggest_word(value, known))
 
 
 def _sentence(path: Keys, details: list[ErrorDetails], value: Any, tree: Tree) -> str:
@@ -156,8 +163,8 @@ def _sentence(path: Keys, details: list[ErrorDetails], value: Any, tree: Tree) -
     words = [word for d in details if d["type"] == "literal_error" for word in _words(d["ctx"])]
     if not wanted and not words:
         return f"{details[0]['msg']}, not {show(value)}"
-    phrases = [*_distinct(wanted), *([shape.listing(words)] if words else [])]
-    return f"should be {' or '.join(phrases)}, not {show(value)}{shape.suggest_word(value, words)}"
+    phrases = [*_distinct(wanted), *([listing(words)] if words else [])]
+    return f"should be {' or '.join(phrases)}, not {show(value)}{suggest_word(value, words)}"
 
 
 def _wrong_length(context: Mapping[str, Any], value: Any) -> str:

@@ -11,16 +11,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from charrnn.config import explain, shape, space, yaml12
+from charrnn.config import explain, space, yaml12
 from charrnn.config.override import apply_overrides
-from charrnn.config.schema import Config
-from charrnn.config.shape import Keys
+from charrnn.config.schema import Config, config_from
+from charrnn.config.shape import Keys, Shape, shape_of
 from charrnn.config.tree import Place, Problem, Tree, one_line
 from charrnn.errors import ConfigError
 
 EXTENDS = "extends"
 ARGUMENT = "SOURCE"
 _BASE_RANK = 1
+_PATHS = (("train", "start_from"), ("model", "pretrained"), ("model", "input", "pretrained"))
 _ELSEWHERE = re.compile(r"-$|named:|builtin:|[A-Za-z][A-Za-z0-9+.-]*://")
 _SUFFIXES = re.compile(r"(\.(txt|text|md|csv|jsonl?|gz))+$", re.IGNORECASE)
 
@@ -106,10 +107,10 @@ def _finish(tree: Tree | None, problems: list[Problem], overrides: Sequence[str]
     problems = problems + wrong
     if tree is None:
         raise _error(problems)
-    changed = _absolute_start(_absolute_source(changed), base)
+    changed = _absolute_paths(_absolute_source(changed), base)
     problems += explain.not_text(changed)
     try:
-        config = Config.model_validate(changed.plain())
+        config = config_from(changed.plain())
     except ValidationError as error:
         raise _error(problems + explain.explain(error, changed)) from None
     if problems:
@@ -167,22 +168,22 @@ def _extended(tree: Tree, path: Path) -> tuple[Tree | None, list[Problem]]:
     if EXTENDS in base.children():
         text = f"`{asked.value}` extends a file itself; a config may extend one that does not"
         return None, [*problems, Problem(asked.place, EXTENDS, text)]
-    return _merge(base, Tree(own, tree.place), ()), problems
+    return _merge(base, Tree(own, tree.place), (), shape_of(base)), problems
 
 
-def _merge(base: Tree, over: Tree, path: Keys) -> Tree:
+def _merge(base: Tree, over: Tree, path: Keys, shape: Shape) -> Tree:
     if not isinstance(base.value, dict) or not isinstance(over.value, dict):
         return over
     kind = over.value.get("kind")
-    if kind is not None and kind.value != _kind(base.value, path):
+    if kind is not None and kind.value != _kind(base.value, path, shape):
         return over
     merged = dict(base.value)
     for key, child in over.value.items():
-        merged[key] = _merge(merged[key], child, (*path, key)) if key in merged else child
+        merged[key] = _merge(merged[key], child, (*path, key), shape) if key in merged else child
     return Tree(merged, over.place)
 
 
-def _kind(mapping: dict[str, Tree], path: Keys) -> object:
+def _kind(mapping: dict[str, Tree], path: Keys, shape: Shape) -> object:
     return mapping["kind"].value if "kind" in mapping else shape.usual_kind(path)
 
 
@@ -198,15 +199,18 @@ def _absolute_source(tree: Tree) -> Tree:
     return tree.replaced(path, Tree(str((folder / source.value).absolute()), source.place))
 
 
-def _absolute_start(tree: Tree, base: Path) -> Tree:
-    """Make a relative `train.start_from` absolute, wherever it stands: the run is the same under its own copy."""
-    path = ("train", "start_from")
-    start = tree.at(path[:1]).children().get(path[1])
-    if start is None or not isinstance(start.value, str) or not start.value:
-        return tree
-    folders = {0: base, _BASE_RANK: Path(start.place.source).parent}
-    place = folders.get(start.place.rank, Path()) / os.path.expanduser(start.value)
-    return tree.replaced(path, Tree(str(place.absolute()), start.place))
+def _absolute_paths(tree: Tree, base: Path) -> Tree:
+    """Make the relative paths of `_PATHS` absolute, wherever they stand: the run is the same under its own copy."""
+    for path in _PATHS:
+        named: Tree | None = tree
+        for key in path:
+            named = None if named is None else named.children().get(key)
+        if named is None or not isinstance(named.value, str) or not named.value:
+            continue
+        folders = {0: base, _BASE_RANK: Path(named.place.source).parent}
+        place = folders.get(named.place.rank, Path()) / os.path.expanduser(named.value)
+        tree = tree.replaced(path, Tree(str(place.absolute()), named.place))
+    return tree
 
 
 def _origins(config: Config, tree: Tree) -> dict[str, str]:

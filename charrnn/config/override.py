@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from charrnn.config import explain, shape, yaml12
-from charrnn.config.shape import Keys
+from charrnn.config import explain, yaml12
+from charrnn.config.shape import Keys, shape_of
 from charrnn.config.tree import Place, Problem, Tree
 
 OPTION = "--set"
@@ -24,7 +24,7 @@ def apply_overrides(tree: Tree, overrides: Sequence[str]) -> tuple[Tree, list[st
     for number, text in enumerate(overrides):
         place = Place(FIRST_RANK + number, 0, 0, OPTION, text)
         path, value, wrong = _parse(text, place)
-        if not wrong and shape.field(path) is None:
+        if not wrong and shape_of(tree).field(path) is None:
             wrong = [explain.no_such_key(path, tree.replaced(path, Tree(None, place)))]
         problems.extend(wrong)
         if wrong:

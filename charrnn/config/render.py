@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic.json_schema import models_json_schema
+
 from charrnn.config.load import EXTENDS, Loaded
-from charrnn.config.schema import Config
+from charrnn.config.schema import TASKS
 from charrnn.config.yaml12 import scalar
 
 _PLAIN = re.compile(r"[A-Za-z_]([A-Za-z0-9_./:-]*[A-Za-z0-9_./-])?")
@@ -55,19 +57,33 @@ def json_schema() -> dict[str, Any]:
     It refuses unknown keys and wrong types. It does not ask for keys inside sections: a file with `extends`
     may leave out anything, its `kind:` among them, that the other file says.
     """
-    schema: dict[str, Any] = _tidy(Config.model_json_schema())
+    _, whole = models_json_schema([(config, "validation") for config in TASKS.values()])
+    sections: dict[str, Any] = _tidy(whole)["$defs"]
     about = "Another config, relative to this file, whose keys hold where this file has none."
+    extends = {EXTENDS: {"type": "string", "minLength": 1, "description": about}}
+    for config in TASKS.values():
+        sections[config.__name__]["properties"] = extends | sections[config.__name__]["properties"]
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "charrnn config",
-        **schema,
-        "properties": {
-            EXTENDS: {"type": "string", "minLength": 1, "description": about},
-            **schema["properties"],
-        },
-        "if": {"required": [EXTENDS]},
-        "else": {"required": ["corpus"], "properties": {"corpus": {"required": ["source"]}}},
+        "type": "object",
+        "properties": {"task": {"enum": list(TASKS), "description": "What is trained."}},
+        "allOf": [*_by_task(), {"if": {"required": [EXTENDS]}, "else": _NEEDED}],
+        "$defs": sections,
     }
+
+
+def _by_task() -> Iterator[dict[str, Any]]:
+    """The keys of each task; a config that extends another may leave it to that one to name the task."""
+    of = {name: {"$ref": f"#/$defs/{config.__name__}"} for name, config in TASKS.items()}
+    for name, keys in of.items():
+        yield {"if": {"required": ["task"], "properties": {"task": {"const": name}}}, "then": keys}
+    unnamed = {"not": {"required": ["task"]}}
+    yield {"if": {**unnamed, "required": [EXTENDS]}, "then": {"anyOf": list(of.values())}}
+    yield {"if": {"not": {"anyOf": [{"required": ["task"]}, {"required": [EXTENDS]}]}}, "then": of["language"]}
+
+
+_NEEDED = {"required": ["corpus"], "properties": {"corpus": {"required": ["source"]}}}
 
 
 def _tidy(schema: dict[str, Any]) -> dict[str, Any]:

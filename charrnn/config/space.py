@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from charrnn.config import explain, shape
-from charrnn.config.schema import Config, Windows, is_manner
+from charrnn.config import explain
+from charrnn.config.schema import Config, LanguageConfig, Windows, config_from, is_manner
 from charrnn.config.schema.tune import Choice
-from charrnn.config.shape import Keys
+from charrnn.config.shape import Keys, shape_of
 from charrnn.config.tree import Problem, Tree
 
 _SPACE = ("tune", "space")
@@ -42,7 +42,7 @@ def _wrong_key(key: str, keys: list[str], tree: Tree) -> list[Problem]:
     path: Keys = tuple(key.split("."))
     node = tree.at((*_SPACE, key))
     name = ".".join((*_SPACE, key))
-    if shape.field(path) is None:
+    if shape_of(tree).field(path) is None:
         unknown = explain.no_such_key(path, tree.replaced(path, Tree(None, node.place)))
         return [Problem(node.place, name, unknown.text)]
     if any(key == fixed or key.startswith(fixed + ".") for fixed in _FIXED):
@@ -66,8 +66,7 @@ def _refused(key: str, value: Any, given: Tree, tree: Tree) -> Iterator[Problem]
     path = tuple(key.split("."))
     changed = tree.replaced(path, _tree_of(value, given))
     try:
-        judged = _judged(Config.model_validate(changed.plain()))
-        if judged != _judged(Config.model_validate(tree.plain())):
+        if _judged(config_from(changed.plain())) != _judged(config_from(tree.plain())):
             about = f"trials could not be compared: with {explain.show(value)} validation would read other windows"
             yield Problem(given.place, ".".join((*_SPACE, key)), about)
     except ValidationError as error:
@@ -78,7 +77,7 @@ def _refused(key: str, value: Any, given: Tree, tree: Tree) -> Iterator[Problem]
 
 def _judged(config: Config) -> tuple[object, ...]:
     """How validation reads, where that lies in the stream and not in `evaluate`."""
-    stream = config.stream
+    stream = config.stream if isinstance(config, LanguageConfig) else None
     return (stream.length, stream.hop, stream.targets) if isinstance(stream, Windows) else ()
 
 

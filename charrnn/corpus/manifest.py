@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -27,41 +27,42 @@ SPLITS = ("train", "valid", "test")
 PREPARE_AGAIN = "prepare the corpus again (charrnn prepare)"
 
 _MOST_JSON = 256 << 20
-_Size = Annotated[int, Field(ge=0, lt=1 << 62)]
-_Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+_M = TypeVar("_M", bound=Section)
+Size = Annotated[int, Field(ge=0, lt=1 << 62)]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class SourceRecord(Section):
     """A file that the text came from, as it lay there."""
 
     name: str
-    bytes: _Size
-    sha256: _Digest
+    bytes: Size
+    sha256: Digest
 
 
 class FileRecord(Section):
     """A file of the corpus."""
 
-    bytes: _Size
-    sha256: _Digest
+    bytes: Size
+    sha256: Digest
 
 
 class SplitRecord(Section):
     """A split: the tokens from `start` to before `end`, and the text that they stand for."""
 
-    start: _Size
-    end: _Size
-    characters: _Size
-    bytes: _Size
+    start: Size
+    end: Size
+    characters: Size
+    bytes: Size
 
 
 class Counts(Section):
     """The size of the normalised text; `replaced` counts U+FFFD in place of wrong bytes."""
 
-    tokens: _Size
-    characters: _Size
-    bytes: _Size
-    replaced: _Size
+    tokens: Size
+    characters: Size
+    bytes: Size
+    replaced: Size
 
 
 class Manifest(Section):
@@ -69,7 +70,7 @@ class Manifest(Section):
 
     format: Literal[1]
     kind: Literal["tokens"]
-    digest: _Digest
+    digest: Digest
     sources: list[SourceRecord]
     settings: Corpus
     counts: Counts
@@ -113,25 +114,34 @@ class Manifest(Section):
         Raises:
             DataError: there is no corpus, it was written by another version, or its manifest is damaged.
         """
-        path = folder / MANIFEST
-        with read_errors(path):
-            if not path.is_file():
-                raise DataError("there is no prepared corpus", where=folder, hint=PREPARE_AGAIN)
-        value = read_json(path)
-        found = (value.get("format"), value.get("kind")) if isinstance(value, dict) else None
-        if found is not None and found != (FORMAT, KIND):
-            raise DataError(
-                "this is not a corpus that this version of charrnn reads",
-                where=path,
-                why=f"format {found[0]!r} of kind {found[1]!r}; expected {FORMAT} of kind {KIND!r}",
-                hint=PREPARE_AGAIN,
-            )
-        try:
-            return cls.model_validate_json(json.dumps(value))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            key = ".".join(map(str, first["loc"]))
-            raise damaged(path, f"{key}: {first['msg']}" if key else first["msg"]) from error
+        return read_manifest(cls, KIND, folder)
+
+
+def read_manifest(form: type[_M], kind: str, folder: Path) -> _M:
+    """The manifest of the corpus in `folder`, which is of `kind` and has this `form`.
+
+    Raises:
+        DataError: there is no corpus, it is another one or of another version, or its manifest is damaged.
+    """
+    path = folder / MANIFEST
+    with read_errors(path):
+        if not path.is_file():
+            raise DataError("there is no prepared corpus", where=folder, hint=PREPARE_AGAIN)
+    value = read_json(path)
+    found = (value.get("format"), value.get("kind")) if isinstance(value, dict) else None
+    if found is not None and found != (FORMAT, kind):
+        raise DataError(
+            "this is not a corpus that this version of charrnn reads",
+            where=path,
+            why=f"format {found[0]!r} of kind {found[1]!r}; expected {FORMAT} of kind {kind!r}",
+            hint=PREPARE_AGAIN,
+        )
+    try:
+        return form.model_validate_json(json.dumps(value))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise damaged(path, f"{key}: {first['msg']}" if key else first["msg"]) from error
 
 
 def corpus_digest(settings: Corpus, sources: list[SourceRecord]) -> str:

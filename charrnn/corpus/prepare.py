@@ -73,7 +73,7 @@ def prepare(
         there = _corpus_in(folder)
         if there is not None and there.digest == identity:
             return Prepared(there, fresh=False)
-        _refuse_foreign(folder)
+        refuse_foreign(folder, {MANIFEST, TOKENS, VOCABULARY, DOCUMENTS})
         Build(settings, source, records, watch).write(folder, identity)
     return Prepared(TokenCorpus.open(folder), fresh=True)
 
@@ -109,13 +109,18 @@ def _corpus_in(folder: Path) -> TokenCorpus | None:
         return None
 
 
-def _refuse_foreign(folder: Path) -> None:
-    """Refuse to replace what `prepare` has not written."""
+def refuse_foreign(folder: Path, known: set[str]) -> None:
+    """Refuse to replace a folder with other files than the `known`.
+
+    Raises:
+        UsageError: it has others, or is a file.
+        StorageError: it may not be looked into.
+    """
     with storage_errors(folder):
         if folder.exists() and not folder.is_dir():
             raise UsageError("this is a file, not a folder", where=folder, hint=_OTHER_PLACE)
         names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    others = sorted(names - {MANIFEST, TOKENS, VOCABULARY, DOCUMENTS})
+    others = sorted(names - known)
     if others:
         raise UsageError(
             "the folder holds other things than a corpus",

@@ -80,15 +80,29 @@ class TokenCorpus:
         """
         manifest = Manifest.read(folder)
         # The vocabulary is small, and in another order it would turn every id into nonsense without a word.
-        _check(folder / VOCABULARY, manifest.files[VOCABULARY], verify=True)
+        check_file(folder / VOCABULARY, manifest.files[VOCABULARY], verify=True)
         for name in [TOKENS, DOCUMENTS] if DOCUMENTS in manifest.files else [TOKENS]:
-            _check(folder / name, manifest.files[name], verify)
-        return cls(folder, manifest, _vocabulary(folder, manifest))
+            check_file(folder / name, manifest.files[name], verify)
+        return cls(folder, manifest, read_vocabulary(folder, manifest.dtype))
 
     @property
     def digest(self) -> str:
         """The identity of the corpus: the digest of its settings and of the content of its sources."""
         return self.manifest.digest
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What should be known of a new one: nothing."""
+        return ()
+
+    def summary(self) -> dict[str, Any]:
+        """What it holds, in numbers."""
+        return {
+            "vocabulary": self.vocabulary.size,
+            "tokens": {name: part.end - part.start for name, part in self.manifest.splits.items()},
+            "documents": self.manifest.documents,
+            "replaced": self.manifest.counts.replaced,
+        }
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -133,7 +147,7 @@ class TokenCorpus:
         return Split(name, tokens, record.characters, record.bytes, self._documents[name])
 
 
-def _check(path: Path, record: FileRecord, verify: bool) -> None:
+def check_file(path: Path, record: FileRecord, verify: bool) -> None:
     """Raise unless the file at `path` has the size, and under `verify` the digest, that the manifest says."""
     with read_errors(path):
         if path.is_symlink() or not path.is_file():
@@ -145,12 +159,17 @@ def _check(path: Path, record: FileRecord, verify: bool) -> None:
             raise damaged(path, "its sha256 is not the one in the manifest")
 
 
-def _vocabulary(folder: Path, manifest: Manifest) -> Vocabulary:
+def read_vocabulary(folder: Path, dtype: str) -> Vocabulary:
+    """The vocabulary of the corpus in `folder`, whose ids are stored as `dtype`.
+
+    Raises:
+        DataError: it is damaged, or its ids are not stored so.
+    """
     path = folder / VOCABULARY
     try:
         vocabulary = Vocabulary.from_json(read_json(path))
     except DataError as error:
         raise DataError(error.what, where=path, why=error.why, hint=PREPARE_AGAIN) from error
-    if vocabulary.dtype.name != manifest.dtype:
-        raise damaged(path, f"its {vocabulary.size} symbols are not stored as {manifest.dtype}")
+    if vocabulary.dtype.name != dtype:
+        raise damaged(path, f"its {vocabulary.size} symbols are not stored as {dtype}")
     return vocabulary

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from charrnn.logs.lines import progress_line, record_line, sample_lines
-from charrnn.logs.standing import Standing
+from charrnn.logs.standing import LOSSES, Standing
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -115,7 +115,7 @@ class Console:
         """Take note of the records of a run so far, in place of what was known."""
         self._standing.forget()
         for record in records:
-            if {"split", "nats", "step"} <= record.keys():
+            if {"split", "step"} <= record.keys() and any(name in record for name in LOSSES):
                 self._standing.take(record)
 
     def record(self, record: Mapping[str, Any]) -> None:

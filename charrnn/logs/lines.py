@@ -7,7 +7,13 @@ from typing import Any
 
 from charrnn.logs.standing import Standing
 
-_LOSSES = {"nats": "{:.3f} nats", "bits_per_char": "{:.3f} bits/char"}
+_LOSSES = {
+    "nats": "{:.3f} nats",
+    "bits_per_char": "{:.3f} bits/char",
+    "accuracy": "accuracy {:.4f}",
+    "mse": "MSE {:.4f}",
+    "rmse": "RMSE {:.4f}",
+}
 _PACE = {"lr": "rate {:.3g}", "grad_norm": "gradient norm {:.3g}"}
 
 

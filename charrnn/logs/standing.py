@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+LOSSES = ("nats", "mse")
+"""What a mean loss may be called in a record."""
+
+_COMPARED = ("bits_per_char", "rmse", *LOSSES)
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -21,8 +25,8 @@ class Standing:
         steps_per_epoch: updates in an epoch.
         train: the latest training record.
         valid: the latest validation record.
-        best: bits per character of the best validation.
-        losses: the training losses, in nats.
+        best: the best validation, in the unit that users compare: bits per character, RMSE.
+        losses: the training losses.
         sample: the step and the text of the latest sample.
     """
 
@@ -40,11 +44,11 @@ class Standing:
         """Learn from a record."""
         if record["split"] == "train":
             self.train = record
-            self.losses += [float(record["nats"])] if "nats" in record else []
+            self.losses += [float(record[name]) for name in LOSSES if name in record]
         elif record["split"] == "valid":
             self.valid = record
             if record.get("best"):
-                self.best = float(record["bits_per_char"])
+                self.best = float(next(record[name] for name in _COMPARED if name in record))
 
     def forget(self) -> None:
         """Know of no records any more; the size of the run stays."""

@@ -1,4 +1,4 @@
-"""From the `model:` section to a model."""
+"""From the `model:` section to a model: the networks over texts, and those over ratings."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import Literal
 import torch
 
 from charrnn.config.schema import Network as NetworkConfig
+from charrnn.config.schema import rate
 from charrnn.models.core import generator_for
+from charrnn.models.factors import Factors, RatingsNetwork
 from charrnn.models.handmade import by_hand
+from charrnn.models.histories import Histories
 from charrnn.models.network import Network
+from charrnn.models.ratings import Known, RatingModel
 
 
 def build_model(
@@ -30,6 +34,25 @@ def build_model(
     if engine == "scratch":
         network = by_hand(network, config)
     return network.to(dtype)
+
+
+def build_rating_model(config: rate.RatingModel, known: Known, seed: int, dtype: torch.dtype) -> RatingModel:
+    """A model of ratings with fresh weights, on the CPU; see `build_model`.
+
+    Args:
+        config: the `model:` section.
+        known: what it is trained on.
+        seed: the run's seed.
+        dtype: the precision of weights and activations.
+    """
+    match config:
+        case rate.Factors():
+            model: RatingModel = Factors(config, known, seed)
+        case rate.Histories():
+            model = Histories(config, known, seed)
+        case rate.RatingsNetwork():
+            model = RatingsNetwork(config, known, seed)
+    return model.to(dtype)
 
 
 def parameters_of(model: torch.nn.Module) -> int:

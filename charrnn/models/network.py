@@ -33,8 +33,8 @@ class Network(nn.Module):
 
     def __init__(self, config: schema.Network, vocabulary: int, generator: torch.Generator) -> None:
         super().__init__()
-        self.input = _Input(config, vocabulary, generator)
-        self.layers = _stack(config.core, self.input.features, generator)
+        self.input = SymbolInput(config.input, vocabulary, generator, tied=config.head.tie)
+        self.layers = stack(config.core, self.input.features, generator)
         self.between = nn.ModuleList(
             Dropout(config.core.dropout, f"after layer {i}") for i in range(len(self.layers) - 1)
         )
@@ -106,23 +106,40 @@ class Network(nn.Module):
         return y_BTH, after
 
 
-class _Input(nn.Module):
-    def __init__(self, config: schema.Network, vocabulary: int, generator: torch.Generator) -> None:
+class SymbolInput(nn.Module):
+    """Symbols as vectors: looked up, perhaps normalised, in training with dropout.
+
+    Args:
+        config: the `model.input:` section.
+        vocabulary: V.
+        generator: draws the initial weights.
+        tied: whether the table is the output matrix too.
+    """
+
+    def __init__(
+        self,
+        config: schema.EmbeddingInput | schema.OneHotInput,
+        vocabulary: int,
+        generator: torch.Generator,
+        tied: bool = False,
+    ) -> None:
         super().__init__()
         self.norm = None
-        if isinstance(config.input, schema.EmbeddingInput):
-            self.table = nn.Parameter(torch.empty(vocabulary, config.input.size))
+        if isinstance(config, schema.EmbeddingInput):
+            self.table = nn.Parameter(torch.empty(vocabulary, config.size))
             # A tied table is an output matrix too, and must not start with scores of the size of sqrt(D).
-            nn.init.normal_(self.table, std=config.input.size**-0.5 if config.head.tie else 1.0, generator=generator)
-            if config.input.batchnorm:
-                self.norm = SequenceBatchNorm(config.input.size)
+            nn.init.normal_(self.table, std=config.size**-0.5 if tied else 1.0, generator=generator)
+            self.table.requires_grad_(not config.frozen)
+            if config.batchnorm:
+                self.norm = SequenceBatchNorm(config.size)
         else:
             # One-hot rows are gathered from the identity, batch by batch; the text is never blown up to a cube.
             self.register_buffer("table", torch.eye(vocabulary), persistent=False)
         self.features = self.table.shape[1]
-        self.dropout = Dropout(config.input.dropout, "input")
+        self.dropout = Dropout(config.dropout, "input")
 
     def forward(self, ids_BT: Tensor, mask_BT: Tensor | None, draws: Draws | None) -> Tensor:
+        """x_BTD of the symbols ids_BT."""
         x_BTD = F.embedding(ids_BT, self.table)
         if self.norm is not None:
             x_BTD = self.norm(x_BTD, mask_BT)
@@ -133,7 +150,7 @@ class _Head(nn.Module):
     def __init__(self, config: schema.Network, vocabulary: int, generator: torch.Generator) -> None:
         super().__init__()
         sizes = [config.core.features, *config.head.hidden, vocabulary]
-        linears = [_linear(i, o, generator) for i, o in pairwise(sizes)]
+        linears = [linear(i, o, generator) for i, o in pairwise(sizes)]
         self.dense = nn.ModuleList(linears[:-1])
         self.output = linears[-1]
         self.dropout = nn.ModuleList(Dropout(config.head.dropout, f"head {i}") for i in range(len(linears)))
@@ -152,17 +169,19 @@ class _Head(nn.Module):
         return F.cross_entropy(logits_BTV.flatten(0, 1), y_BT.flatten(), reduction="none").view(y_BT.shape)
 
 
-def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+    """A dense layer: Glorot-uniform weights, biases zero."""
     layer = nn.Linear(inputs, outputs)
     nn.init.xavier_uniform_(layer.weight, generator=generator)
     nn.init.zeros_(layer.bias)
     return layer
 
 
-def _stack(config: schema.Core, inputs: int, generator: torch.Generator) -> nn.ModuleList:
+def stack(config: schema.Core, inputs: int, generator: torch.Generator, name: str = "layer") -> nn.ModuleList:
+    """Recurrent layers on one another, D features into the first; `name` tells their masks from another stack's."""
     layers = nn.ModuleList()
     for i in range(config.layers):
-        layers.append(build_layer(config, inputs if i == 0 else config.features, f"layer {i}", generator))
+        layers.append(build_layer(config, inputs if i == 0 else config.features, f"{name} {i}", generator))
     return layers
 
 

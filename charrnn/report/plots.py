@@ -1,4 +1,4 @@
-"""Line charts: the one module that draws; matplotlib is imported only where something is drawn.
+"""Line charts, and how every picture is written; matplotlib is imported only where something is drawn.
 
 Nothing of matplotlib's global state is left changed, a user's `matplotlibrc` changes nothing, no display is needed, and
 the same data give the same bytes under the same version of matplotlib.
@@ -12,7 +12,7 @@ import math
 import re
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -139,22 +139,31 @@ def grid_of_charts(path: Path, charts: Sequence[Chart], *, columns: int = 2) -> 
         StorageError: the picture cannot be written.
         ValueError: there are no charts.
     """
-    suffix = check_picture(path)
     if not charts:
         raise ValueError("a picture needs at least one chart")
     columns = min(columns, len(charts))
     rows = math.ceil(len(charts) / columns)
     height = max(_HEIGHT, 0.9 + 0.18 * max(len(chart.lines) for chart in charts))
-    buffer = io.BytesIO()
-    with _DRAWING, _style():
-        from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(_WIDTH * columns, height * rows), layout="constrained")
+    def draw(figure: Any) -> None:
         for axes, chart in zip_longest(figure.subplots(rows, columns, squeeze=False).flat, charts):
             if chart is None:
                 axes.remove()
             else:
                 _draw(axes, chart)
+
+    write_figure(path, draw, (_WIDTH * columns, height * rows))
+
+
+def write_figure(path: Path, draw: Callable[[Any], None], size: tuple[float, float]) -> None:
+    """Let `draw` fill a figure of `size` inches, and write it; errors as those of `grid_of_charts`."""
+    suffix = check_picture(path)
+    buffer = io.BytesIO()
+    with _DRAWING, _style():
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure)
         figure.savefig(buffer, format=suffix[1:], dpi=_DPI, metadata=_METADATA[suffix])
     make_folder(path.parent)
     write_bytes(path, _unindented(buffer.getvalue()) if suffix == ".svg" else buffer.getvalue())

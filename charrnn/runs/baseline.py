@@ -8,7 +8,7 @@ from typing import Any
 from charrnn.baselines.discounting import Floats
 from charrnn.baselines.kneser_ney import KneserNey
 from charrnn.baselines.windows import window_nats
-from charrnn.config.schema import Config, Windows
+from charrnn.config.schema import LanguageConfig, Windows
 from charrnn.corpus.tokens import Split, TokenCorpus
 from charrnn.errors import DataError
 from charrnn.stream.windows import window_plan
@@ -16,7 +16,7 @@ from charrnn.text.watch import Check
 
 
 def ngram_table(
-    corpus: TokenCorpus, config: Config, order: int, split: str, max_tokens: int, check: Check
+    corpus: TokenCorpus, config: LanguageConfig, order: int, split: str, max_tokens: int, check: Check
 ) -> dict[str, Any]:
     """Interpolated Kneser–Ney of every order up to `order`, trained on the training split.
 
@@ -61,7 +61,7 @@ def ngram_table(
     }
 
 
-def _scored(model: KneserNey, part: Split, config: Config, check: Check) -> tuple[Floats, int, dict[str, int]]:
+def _scored(model: KneserNey, part: Split, config: LanguageConfig, check: Check) -> tuple[Floats, int, dict[str, int]]:
     """Nats by order, summed over the targets of validation; how many targets; and how they were read."""
     tokens, settings = part.tokens, config.stream
     if isinstance(settings, Windows):

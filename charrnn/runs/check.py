@@ -31,9 +31,9 @@ def dry_run(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrup
     with out_of_memory(config):
         trial = throwaway(loaded, corpora, console, interrupt)
         corpus, per_epoch = trial.task.corpus, trial.stream.steps_per_epoch
-        sampler_for(config, corpus, interrupt)
+        sampler_for(trial.task, interrupt)
         steps = total_steps(config.train, per_epoch)
-        seconds, nats = [], 0.0
+        seconds, loss = [], 0.0
         for step in range(_STEPS):
             interrupt.check()
             began = time.perf_counter()
@@ -45,16 +45,16 @@ def dry_run(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrup
                     f"the loss or the gradient of update {step + 1} is not finite",
                     hint="lower train.optimizer.lr, or look at the model's sizes",
                 )
-            nats = nats or result.nats / result.count
+            loss = loss or result.sum / result.count
     return {
         "corpus": str(corpus.folder),
         "device": f"{trial.plan.device} ({trial.plan.device_name})",
-        "vocabulary": corpus.vocabulary.size,
+        **trial.task.sizes(),
         "parameters": parameters_of(trial.state.model),
         "peak_memory_mib": peak_mebibytes(trial.device),
         **trial.stream.reading,
         "steps_per_epoch": per_epoch,
         "steps": steps,
-        "first_loss_nats": round(nats, 4),
+        f"first_loss_{trial.task.figure}": round(loss, 4),
         "estimated_minutes": round(sorted(seconds)[_STEPS // 2] * steps / 60, 1),
     }

@@ -1,17 +1,43 @@
-"""The corpus of a loaded config, prepared unless it is there. Torch-free."""
+"""The data of a loaded config, prepared unless they are there. Torch-free."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 from charrnn.config.load import Loaded
-from charrnn.corpus.prepare import Prepared, prepare
+from charrnn.config.schema import ClassifyConfig, Config, LanguageConfig, RateConfig, VectorsConfig
+from charrnn.corpus.labelled import prepare_labelled
+from charrnn.corpus.prepare import prepare
+from charrnn.corpus.rating_tables import prepare_ratings
+from charrnn.errors import UsageError
 from charrnn.logs.console import Console
 from charrnn.text.watch import Check
 
 
-def prepared(loaded: Loaded, corpora: Path, console: Console, check: Check, out: Path | None = None) -> Prepared:
-    """Find or make the corpus that `loaded` describes.
+class Ready(Protocol):
+    """A corpus that is ready, and whether it was made now."""
+
+    @property
+    def corpus(self) -> Any:
+        """The corpus, of the kind that the task learns from."""
+
+    @property
+    def fresh(self) -> bool:
+        """False if it was there already."""
+
+
+_PREPARE: Mapping[type[Config], Callable[..., Ready]] = {
+    LanguageConfig: prepare,
+    ClassifyConfig: prepare_labelled,
+    RateConfig: prepare_ratings,
+    VectorsConfig: prepare,
+}
+
+
+def prepared(loaded: Loaded, corpora: Path, console: Console, check: Check, out: Path | None = None) -> Ready:
+    """Find or make the corpus that `loaded` describes; what should be known of a new one is told.
 
     Args:
         loaded: the config.
@@ -21,9 +47,9 @@ def prepared(loaded: Loaded, corpora: Path, console: Console, check: Check, out:
         out: the very folder.
 
     Raises:
-        DataError, UsageError, StorageError: see `charrnn.corpus.prepare.prepare`.
+        DataError, UsageError, StorageError: see `charrnn.corpus.prepare.prepare` and its neighbours.
     """
-    return prepare(
+    ready = _PREPARE[type(loaded.config)](
         loaded.config.corpus,
         base=loaded.base,
         corpora=corpora,
@@ -32,3 +58,28 @@ def prepared(loaded: Loaded, corpora: Path, console: Console, check: Check, out:
         progress=console.progress,
         check=check,
     )
+    for remark in ready.corpus.remarks if ready.fresh else ():
+        console.note(remark)
+    return ready
+
+
+def ratings(config: Config) -> RateConfig:
+    """`config`, for what only a model of ratings can do.
+
+    Raises:
+        UsageError: it is of another task.
+    """
+    if not isinstance(config, RateConfig):
+        raise UsageError("this is for models of ratings only", why=f"the task of this config is `{config.task}`")
+    return config
+
+
+def language(config: Config) -> LanguageConfig:
+    """`config`, for what only a language model can do.
+
+    Raises:
+        UsageError: it is of another task.
+    """
+    if not isinstance(config, LanguageConfig):
+        raise UsageError("this is for language models only", why=f"the task of this config is `{config.task}`")
+    return config

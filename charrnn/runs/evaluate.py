@@ -12,12 +12,12 @@ from torch import nn
 
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded, flatten
-from charrnn.config.schema import Config, Windows
+from charrnn.config.schema import LanguageConfig, Windows
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import ConfigError, DataError, DivergedError, UsageError
 from charrnn.logs.console import Console
 from charrnn.models.minimal import use_form
-from charrnn.runs.corpus import prepared
+from charrnn.runs.corpus import language, prepared
 from charrnn.runs.memory import out_of_memory
 from charrnn.runs.plan import apply_plan, make_plan, with_scan
 from charrnn.runs.resume import change, check_corpus, differences
@@ -80,7 +80,7 @@ def evaluate_run(
         DivergedError: a loss is not finite.
         Interrupted: a signal asked to stop.
     """
-    config = loaded.config
+    config = language(loaded.config)
     _check_model(checkpoint, loaded)
     _check_dynamic(config, wanted)
     corpus = _corpus(checkpoint, loaded, corpora, console, interrupt)
@@ -89,7 +89,9 @@ def evaluate_run(
     task = LanguageTask(config, corpus)
     plan = make_plan(config.train, former)
     device = apply_plan(plan)
-    plan = with_scan(plan, config, _rows(config), former)
+    stream = task.stream(wanted.split, _as_validated(config))
+    assert stream is not None, "an empty split is refused before"
+    plan = with_scan(plan, config, stream, former)
     changed = plan.differences(former)
     if changed:
         console.note("not as the run was trained, so the last digits may differ: " + ", ".join(changed))
@@ -124,12 +126,12 @@ class _Measure:
 
     def as_validated(self) -> Evaluation:
         """Read as training reads for validation, whatever the split."""
-        return self._read(None if isinstance(self.task.config.stream, Windows) else self.task.config.evaluate.lanes)
+        return self._read(_as_validated(self.task.config))
 
     def positions(self, window: int | None, static: Evaluation) -> dict[str, Any]:
-        if window is None and static.positions:
-            read = {"window": len(static.positions), **static.reading}
-            return {"figure": POSITIONS, **read, "nats": static.positions}
+        if window is None and static.figures.get("positions"):
+            positions = static.figures["positions"]
+            return {"figure": POSITIONS, "window": len(positions), **static.reading, "nats": positions}
         tokens = len(self.task.corpus.split(self.split).tokens)
         window = window or min(_usual_positions(self.task.config), tokens)
         # No more lanes than leave every lane a whole window.
@@ -139,7 +141,7 @@ class _Measure:
 
     def dynamic(self) -> dict[str, Any]:
         settings = self.task.config.evaluate.dynamic
-        static = self.figures(self._read(settings.lanes))
+        static = self.figures(self._read((settings.lanes, self.task.config.evaluate.chunk)))
         result = evaluate_dynamically(self.task, self.model, self.split, self.device, settings, self.watch)
         adapted = self.figures(result)
         gain = {name: static[name] - adapted[name] for name in ("nats", "bits_per_char", "bits_per_byte")}
@@ -148,29 +150,29 @@ class _Measure:
     def figures(self, result: Evaluation | None) -> dict[str, Any]:
         """What a reading has come to, in the units that users compare, and how it was read."""
         assert result is not None, "an empty split is refused before"
-        if not math.isfinite(result.nats):
+        if not math.isfinite(result.mean):
             raise DivergedError(
-                f"the loss of the {self.split} split is {result.nats}", hint="evaluate an earlier checkpoint of the run"
+                f"the loss of the {self.split} split is {result.mean}", hint="evaluate an earlier checkpoint of the run"
             )
-        return {**result.reading, **self.task.metrics(result.nats, self.split)}
+        return {**result.reading, **self.task.metrics(result.mean, self.split)}
 
-    def _read(self, lanes: int | None) -> Evaluation:
-        """By so many lanes; None: by the windows of the config."""
-        cut = None if lanes is None else (lanes, self.task.config.evaluate.chunk)
+    def _read(self, cut: tuple[int, int] | None) -> Evaluation:
+        """By so many lanes and such chunks; None: by the windows of the config."""
         result = evaluate(self.task, self.model, self.split, self.device, self.watch.check, cut)
         assert result is not None, "an empty split is refused before"
         return result
 
 
-def _rows(config: Config) -> int:
-    return config.stream.batch if isinstance(config.stream, Windows) else config.evaluate.lanes
+def _as_validated(config: LanguageConfig) -> tuple[int, int] | None:
+    """The lanes and the chunk that training validates by; None: by windows."""
+    return None if isinstance(config.stream, Windows) else (config.evaluate.lanes, config.evaluate.chunk)
 
 
-def _usual_positions(config: Config) -> int:
+def _usual_positions(config: LanguageConfig) -> int:
     return config.stream.length if isinstance(config.stream, Windows) else _POSITIONS_OF_LANES
 
 
-def _check_dynamic(config: Config, wanted: Wanted) -> None:
+def _check_dynamic(config: LanguageConfig, wanted: Wanted) -> None:
     if wanted.dynamic and isinstance(config.stream, Windows):
         raise UsageError(
             "a model of windows is not evaluated dynamically",

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import torch
 
-from charrnn.config.schema import Config, Windows
+from charrnn.config.load import flatten
+from charrnn.config.schema import Config
 from charrnn.errors import OutOfMemoryError
 
 # What torch's allocator on a CPU, and cuBLAS and cuDNN, say in a plain RuntimeError.
@@ -24,15 +25,19 @@ def out_of_memory(config: Config) -> Iterator[None]:
         told = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in str(error) for word in _SIGNS)
         if not told:
             raise
-        stream, core = config.stream, config.model.core
-        rows, columns = ("batch", "length") if isinstance(stream, Windows) else ("lanes", "chunk")
-        sizes = f"stream.{rows} ({getattr(stream, rows)}), stream.{columns} ({getattr(stream, columns)})"
         reason = str(error).strip().splitlines()
         raise OutOfMemoryError(
             f"out of memory; the peak so far was {peak_mebibytes()} MiB",
             why=reason[0] if reason else None,
-            hint=f"lower {sizes} or model.core.hidden ({core.hidden}); checkpoints are untouched",
+            hint=f"lower {' or '.join(_sizes(config))}; checkpoints are untouched",
         ) from None
+
+
+def _sizes(config: Config) -> list[str]:
+    """The keys that say how much is computed at once, with their values."""
+    keys = ("stream.lanes", "stream.batch", "stream.chunk", "stream.length", "model.core.hidden")
+    values = flatten(config)
+    return [f"{key} ({values[key]})" for key in keys if key in values]
 
 
 def peak_mebibytes(device: torch.device | None = None) -> int:

@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
-from charrnn.config.schema import Config, Train, Windows
+from charrnn.config.schema import Config, RecurrentTrain, Train
 from charrnn.config.schema.model import ScannedCore
+from charrnn.contracts import Stream
 from charrnn.errors import DeviceError
 from charrnn.models.kernel import obstacle
 from charrnn.models.scan import Form, fastest_form
@@ -56,27 +57,27 @@ def make_plan(settings: Train, former: dict[str, Any] | None = None) -> Plan:
         DeviceError: the device does not exist here.
     """
     # The engine `scratch` runs on the CPU, and the schema refuses to name another device beside it.
-    device = _device("cpu" if settings.engine == "scratch" else settings.device)
+    device = _device("cpu" if settings.by_hand else settings.device)
     threads = settings.threads or (former or {}).get("threads") or torch.get_num_threads()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     precision = "fp32" if settings.precision == "auto" else settings.precision
     return Plan(str(device), name, precision, settings.deterministic, threads, torch.__version__)
 
 
-def with_scan(plan: Plan, config: Config, rows: int, former: dict[str, Any] | None = None) -> Plan:
+def with_scan(plan: Plan, config: Config, stream: Stream, former: dict[str, Any] | None = None) -> Plan:
     """The plan with the form of the model's scans: as the config says, as before, or measured.
 
     Args:
         plan: the plan, applied already: its threads are measured with.
         config: the whole config.
-        rows: the lanes, or windows, of a batch.
+        stream: the batches that the model will see.
         former: the plan of the session that is resumed; on the same kind of device its form is kept.
 
     Raises:
         ConfigError, MissingExtraError: the config, or the former plan, asks for a kernel that does not run here.
     """
-    core, settings = config.model.core, config.train
-    if not isinstance(core, ScannedCore) or settings.engine == "scratch":
+    core, settings = getattr(config.model, "core", None), config.train
+    if not isinstance(core, ScannedCore) or not isinstance(settings, RecurrentTrain) or settings.by_hand:
         return plan
     device = torch.device(plan.device)
     if settings.scan != "auto":
@@ -85,9 +86,7 @@ def with_scan(plan: Plan, config: Config, rows: int, former: dict[str, Any] | No
         return _scanned(plan, former["scan"], "the plan in the checkpoint's config.json")
     if settings.deterministic and device.type == "cpu":
         return replace(plan, scan="loop")
-    stream = config.stream
-    steps = stream.length if isinstance(stream, Windows) else stream.reach or stream.chunk
-    return replace(plan, scan=fastest_form(rows, steps, core.hidden, device, plan.precision))
+    return replace(plan, scan=fastest_form(stream.rows, stream.columns, core.hidden, device, plan.precision))
 
 
 def _scanned(plan: Plan, form: Form, where: str) -> Plan:

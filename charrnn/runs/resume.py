@@ -8,7 +8,7 @@ from typing import Any
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.render import flow
 from charrnn.config.schema import BY_CONTENT, is_identity
-from charrnn.corpus.tokens import TokenCorpus
+from charrnn.contracts import Corpus
 from charrnn.errors import ConfigError, DataError
 from charrnn.text.vocabulary import Vocabulary
 
@@ -65,25 +65,29 @@ def check_config(before: Mapping[str, Any], now: Mapping[str, Any], where: objec
     return taken
 
 
-def check_corpus(checkpoint: Checkpoint, corpus: TokenCorpus) -> None:
-    """Hold the corpus and its vocabulary against the checkpoint's.
+def check_corpus(checkpoint: Checkpoint, corpus: Corpus) -> None:
+    """Hold the corpus, and its vocabulary if it has one, against the checkpoint's.
 
     Raises:
         DataError: they differ; for a vocabulary the first differing entries are named.
     """
-    former = Vocabulary.from_json(checkpoint.document("vocabulary"))
-    if former.digest != corpus.vocabulary.digest:
-        raise DataError(
-            "the vocabulary is not the one that the run was trained with",
-            where=corpus.folder,
-            why="\n".join(["in the run (here), in the text now (there):", *former.difference(corpus.vocabulary)]),
-            hint="bring the former text back, or start anew with --out DIR or --force",
-        )
+    if corpus.vocabulary is not None:
+        _check_vocabulary(Vocabulary.from_json(checkpoint.document("vocabulary")), corpus.vocabulary, corpus.folder)
     digest = checkpoint.document("config")["corpus_digest"]
     if digest != corpus.digest:
         raise DataError(
-            "the text is not the one that the run was trained on",
+            "the data are not those that the run was trained on",
             where=corpus.folder,
             why=f"digest in the run {digest[:16]}…, now {corpus.digest[:16]}…",
+            hint="bring the former text back, or start anew with --out DIR or --force",
+        )
+
+
+def _check_vocabulary(former: Vocabulary, now: Vocabulary, where: object) -> None:
+    if former.digest != now.digest:
+        raise DataError(
+            "the vocabulary is not the one that the run was trained with",
+            where=where,
+            why="\n".join(["in the run (here), in the text now (there):", *former.difference(now)]),
             hint="bring the former text back, or start anew with --out DIR or --force",
         )

@@ -13,11 +13,9 @@ import torch
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded
 from charrnn.config.render import render
-from charrnn.config.schema import Config
 from charrnn.config.schema.schedule import PlateauSchedule
 from charrnn.config.schema.train import NtAsgdAverage
-from charrnn.contracts import Stream
-from charrnn.corpus.tokens import TokenCorpus
+from charrnn.contracts import Task
 from charrnn.errors import DataError, UsageError
 from charrnn.files.atomic import write_text
 from charrnn.logs import tensorboard
@@ -27,12 +25,13 @@ from charrnn.models.build import parameters_of
 from charrnn.models.minimal import use_form
 from charrnn.models.scan import Form
 from charrnn.runs.claim import clear, is_done, owned, to_go_on_from
-from charrnn.runs.corpus import prepared
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.memory import out_of_memory
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
+from charrnn.runs.pretrained import Pretrained, beginning, check_pretrained, pretrained_of
 from charrnn.runs.resume import check_corpus
 from charrnn.runs.saver import RunSaver
+from charrnn.runs.task import say_remarks, task_of, training_stream
 from charrnn.runs.transfer import Origin, origin_of, provenance, refuse_itself
 from charrnn.runs.use import continuation, in_form, stepper
 from charrnn.tasks.language import LanguageTask
@@ -76,13 +75,15 @@ def train_run(
         refuse_itself(loaded.config, folder)
     with owned(folder) as run:
         checkpoint = None if mode == "force" else to_go_on_from(run, loaded, mode, console)
-        corpus = prepared(loaded, corpora, console, interrupt.check).corpus
+        task = task_of(loaded, corpora, console, interrupt.check)
         if checkpoint is not None:
-            check_corpus(checkpoint, corpus)
+            check_corpus(checkpoint, task.corpus)
+            check_pretrained(checkpoint, task.config)
             if is_done(checkpoint, loaded):
                 console.note(f"nothing to do: the run in {folder} is finished")
                 return _outcome(run, checkpoint.document("train"))
-        session = _Session(run, loaded, corpus, checkpoint, console, interrupt)
+        say_remarks(task, "valid", console)
+        session = _Session(run, loaded, task, checkpoint, console, interrupt)
         with out_of_memory(loaded.config):
             state = session.train(mode == "force", verdict)
         return _outcome(run, state.document())
@@ -94,7 +95,7 @@ class _Session:
 
     run: RunFolder
     loaded: Loaded
-    corpus: TokenCorpus
+    task: Task
     checkpoint: Checkpoint | None
     console: Console
     interrupt: Interrupt
@@ -102,17 +103,17 @@ class _Session:
     def train(self, anew: bool, verdict: Verdict) -> TrainState:
         """Train to the end; with `anew`, what is in the folder goes first."""
         # All that can be refused is refused before anything is deleted or written.
-        config = self.loaded.config
-        _refuse_blindness(config, self.corpus)
+        config, task = self.loaded.config, self.task
+        _refuse_blindness(task)
         origin = origin_of(config) if self.checkpoint is None else None
+        pretrained = pretrained_of(task) if self.checkpoint is None else None
         plan = make_plan(config.train, _former_plan(self.checkpoint))
         device = apply_plan(plan)
-        task = LanguageTask(config, self.corpus)
-        sampler = sampler_for(config, self.corpus, self.interrupt)
+        sampler = sampler_for(task, self.interrupt)
         events = tensorboard.wanted(config.train.tensorboard)
         stream = training_stream(task)
-        plan = with_scan(plan, config, stream.rows, _former_plan(self.checkpoint))
-        state = self._state(task, plan, device, origin)
+        plan = with_scan(plan, config, stream, _former_plan(self.checkpoint))
+        state = self._state(plan, device, origin, pretrained)
         _refuse_the_past(state, total_steps(config.train, stream.steps_per_epoch))
         if anew:
             clear(self.run)
@@ -120,7 +121,8 @@ class _Session:
         positions = {} if self.checkpoint is None else self.checkpoint.document("train")["records"]
         with closing(RunLog(self.run.path, self.console, positions, state.step, events)) as log:
             write_text(self.run.config, render(self.loaded.anchored()))
-            documents = _documents(config, self.corpus, plan, provenance(self.checkpoint, origin))
+            begun = provenance(self.checkpoint, origin) | beginning(self.checkpoint, pretrained)
+            documents = _documents(task, plan, begun)
             saver = RunSaver(self.run, config.train.save, documents, log)
             if self.checkpoint is not None:
                 saver.resumed(state)
@@ -132,27 +134,31 @@ class _Session:
             training.run()
         return state
 
-    def _state(self, task: LanguageTask, plan: Plan, device: torch.device, origin: Origin | None) -> TrainState:
+    def _state(
+        self, plan: Plan, device: torch.device, origin: Origin | None, pretrained: Pretrained | None
+    ) -> TrainState:
         """Where the run begins, or goes on."""
-        state = new_state(task, self.loaded.config, device, origin, plan.scan)
+        state = new_state(self.task, device, origin, plan.scan, pretrained)
         if origin is not None:
-            origin.say(self.console, self.loaded.config, self.corpus.vocabulary)
+            origin.say(self.console, self.task)
+        if pretrained is not None:
+            pretrained.say(self.console)
         if self.checkpoint is not None:
             state.restore(self.checkpoint, device)
             _say_resumed(self.console, self.checkpoint, plan, state)
         return state
 
 
-def _refuse_blindness(config: Config, corpus: TokenCorpus) -> None:
-    train = config.train
+def _refuse_blindness(task: Task) -> None:
+    train = task.config.train
     blind = [
         *(["train.schedule: plateau"] if isinstance(train.schedule, PlateauSchedule) else []),
         *(["train.average: nt-asgd"] if isinstance(train.average, NtAsgdAverage) else []),
     ]
-    if blind and len(corpus.split("valid").tokens) == 0:
+    if blind and task.stream("valid") is None:
         raise DataError(
             "the valid split is empty",
-            where=corpus.folder,
+            where=task.corpus.folder,
             why=f"{' and '.join(blind)} would wait for ever",
             hint="give validation a share in corpus.split, or choose another kind",
         )
@@ -166,28 +172,29 @@ def _refuse_the_past(state: TrainState, steps: int) -> None:
         )
 
 
-def training_stream(task: LanguageTask) -> Stream:
-    """The batches of the training split."""
-    stream = task.stream("train")
-    assert stream is not None, "an empty training split is refused when the corpus is prepared"
-    return stream
-
-
 def new_state(
-    task: LanguageTask, config: Config, device: torch.device, origin: Origin | None = None, scan: Form | None = None
+    task: Task,
+    device: torch.device,
+    origin: Origin | None = None,
+    scan: Form | None = None,
+    pretrained: Pretrained | None = None,
 ) -> TrainState:
-    """A run at its very beginning, on `device`; its weights are those of `origin` where there is one.
+    """A run at its very beginning, on `device`; its weights are those of `origin` where there is one, and its embedding
+    begins with the `pretrained` vectors.
 
     `scan` is how the model's scans are computed, from the plan.
     """
     model = task.model().to(device)
     use_form(model, scan)
     if origin is not None:
-        origin.give(model, task.vocabulary)
+        origin.give(model, task)
+    if pretrained is not None:
+        pretrained.give(model)
     begun = task.initial_state(model, training_stream(task).rows)
     lanes = {name: tensor.detach().clone() for name, tensor in begun.items()}
-    average = None if config.train.average is None else WeightAverage(config.train.average, model)
-    return TrainState(model, build_optimizer(config.train.optimizer, model), lanes, config.train.seed, average)
+    train = task.config.train
+    average = None if train.average is None else WeightAverage(train.average, model)
+    return TrainState(model, build_optimizer(train.optimizer, model), lanes, train.seed, average)
 
 
 def _former_plan(checkpoint: Checkpoint | None) -> dict[str, Any] | None:
@@ -201,21 +208,24 @@ def _say_resumed(console: Console, checkpoint: Checkpoint, plan: Plan, state: Tr
         console.note("not bit for bit what an unbroken run would give: " + ", ".join(changed))
 
 
-def _documents(config: Config, corpus: TokenCorpus, plan: Plan, beginning: dict[str, Any]) -> dict[str, Any]:
+def _documents(task: Task, plan: Plan, beginning: dict[str, Any]) -> dict[str, Any]:
     return {
         "config": {
-            "config": config.model_dump(mode="json"),
-            "corpus_digest": corpus.digest,
+            "config": task.config.model_dump(mode="json"),
+            "corpus_digest": task.corpus.digest,
             "plan": asdict(plan),
             **beginning,
         },
-        "vocabulary": corpus.vocabulary.to_json(),
+        **task.documents(),
     }
 
 
-def sampler_for(config: Config, corpus: TokenCorpus, interrupt: Interrupt) -> Callable[[TrainState], str]:
+def sampler_for(task: Task, interrupt: Interrupt) -> Callable[[TrainState], str | None]:
     """A text from the model as it is, for the log; a seed that cannot be spelled is an error before training."""
-    options, vocabulary = in_form(config.sample, config.corpus), corpus.vocabulary
+    if not isinstance(task, LanguageTask):
+        return lambda state: None
+    config, vocabulary = task.config, task.vocabulary
+    options = in_form(config.sample, config.corpus)
     if options.seed:
         vocabulary.encode(options.seed)
 

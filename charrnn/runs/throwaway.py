@@ -8,13 +8,13 @@ from pathlib import Path
 import torch
 
 from charrnn.config.load import Loaded
-from charrnn.contracts import Stream
+from charrnn.contracts import Stream, Task
 from charrnn.logs.console import Console
-from charrnn.runs.corpus import prepared
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
-from charrnn.runs.start import new_state, training_stream
+from charrnn.runs.pretrained import pretrained_of
+from charrnn.runs.start import new_state
+from charrnn.runs.task import say_remarks, task_of, training_stream
 from charrnn.runs.transfer import origin_of
-from charrnn.tasks.language import LanguageTask
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.state import TrainState
 from charrnn.train.step import StepResult, advance
@@ -32,7 +32,7 @@ class Throwaway:
         device: where.
     """
 
-    task: LanguageTask
+    task: Task
     state: TrainState
     stream: Stream
     plan: Plan
@@ -57,15 +57,18 @@ def throwaway(loaded: Loaded, corpora: Path, console: Console, interrupt: Interr
         ConfigError, DataError, DeviceError, CheckpointError: as `charrnn train` does.
     """
     config = loaded.config
-    corpus = prepared(loaded, corpora, console, interrupt.check).corpus
+    task = task_of(loaded, corpora, console, interrupt.check)
+    say_remarks(task, "valid", console)
     origin = origin_of(config)
+    pretrained = pretrained_of(task)
     plan = make_plan(config.train)
     device = apply_plan(plan)
-    task = LanguageTask(config, corpus)
     stream = training_stream(task)
-    plan = with_scan(plan, config, stream.rows)
-    state = new_state(task, config, device, origin, plan.scan)
+    plan = with_scan(plan, config, stream)
+    state = new_state(task, device, origin, plan.scan, pretrained)
     if origin is not None:
-        origin.say(console, config, corpus.vocabulary)
+        origin.say(console, task)
+    if pretrained is not None:
+        pretrained.say(console)
     state.model.train()
     return Throwaway(task, state, stream, plan, device)

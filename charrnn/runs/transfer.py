@@ -15,9 +15,11 @@ import numpy as np
 
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import flatten
-from charrnn.config.schema import Config
+from charrnn.config.schema import Config, RecurrentTrain
+from charrnn.contracts import Task
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.logs.console import Console
+from charrnn.models.classifier import Classifier
 from charrnn.models.network import Network
 from charrnn.runs.folder import find_checkpoint
 from charrnn.runs.resume import change, differences
@@ -57,34 +59,45 @@ class Origin:
         checkpoint: the checkpoint.
         which: `best`, `last`, or `named` by the user.
         config: what it was trained with.
-        vocabulary: its symbols.
+        vocabulary: its symbols; None where it reads none.
     """
 
     checkpoint: Checkpoint
     which: str
     config: Config
-    vocabulary: Vocabulary
+    vocabulary: Vocabulary | None
 
     def document(self) -> dict[str, Any]:
         """Where the weights come from, for the checkpoints of the run that they begin."""
         return {"checkpoint": str(self.checkpoint.folder), "step": self.checkpoint.step, "which": self.which}
 
-    def give(self, model: Network, vocabulary: Vocabulary) -> None:
-        """Put the weights into `model`, which is fresh and over the symbols of `vocabulary`.
+    def give(self, model: Network | Classifier, task: Task) -> None:
+        """Put the weights into `model`, which is fresh and `task`'s; a classifier takes all but the head of a language
+        model.
 
         Raises:
             CheckpointError: the checkpoint is damaged, or of another model.
         """
-        arrays = self.checkpoint.tensors("model")
-        transfer(model, arrays, self.vocabulary, vocabulary, where=self.checkpoint.folder)
+        arrays, where = self.checkpoint.tensors("model"), self.checkpoint.folder
+        if isinstance(model, Classifier) and self.config.task == "language":
+            arrays = model.encoder(arrays)
+            own = {name: array for name, array in model_arrays(model).items() if name not in arrays}
+            arrays = own | arrays
+        theirs, ours = self.vocabulary, task.corpus.vocabulary
+        if theirs is None or ours is None:
+            load_arrays(model, arrays, where)
+        else:
+            transfer(model, arrays, theirs, ours, where)
 
-    def say(self, console: Console, config: Config, vocabulary: Vocabulary) -> None:
-        """Tell what a run of `config` over `vocabulary` takes over, and what of the model or the text has changed."""
+    def say(self, console: Console, task: Task) -> None:
+        """Tell what a run of `task` takes over, and what of the model or the text has changed."""
         folder = min(str(self.checkpoint.folder), os.path.relpath(self.checkpoint.folder), key=len)
-        console.note(f"starting from {folder} ({self.which}): {_counted(self.vocabulary, vocabulary)}")
+        theirs, ours = self.vocabulary, task.corpus.vocabulary
+        kept = "all its weights" if theirs is None or ours is None else str(_counted(theirs, ours))
+        console.note(f"starting from {folder} ({self.which}): {kept}")
         changed = [
             change(key, before, now)
-            for key, before, now in differences(flatten(self.config), flatten(config))
+            for key, before, now in differences(flatten(self.config), flatten(task.config))
             if key in _FORM or key.startswith("model.")
         ]
         if changed:
@@ -97,9 +110,9 @@ def refuse_itself(config: Config, run: Path) -> None:
     Raises:
         UsageError: that is what is asked for.
     """
-    if config.train.start_from is None:
+    if _start(config) is None:
         return
-    start, own = Path(config.train.start_from).resolve(), run.resolve()
+    start, own = Path(str(_start(config))).resolve(), run.resolve()
     if own == start or own / "checkpoints" == start.parent:
         raise UsageError(
             "a run cannot start from itself",
@@ -115,19 +128,31 @@ def origin_of(config: Config) -> Origin | None:
         UsageError: there is no such run.
         CheckpointError: it has no readable checkpoint, or one of another kind of model.
     """
-    if config.train.start_from is None:
+    start = _start(config)
+    if start is None:
         return None
-    place = Path(config.train.start_from)
+    place = Path(start)
     checkpoint, which = find_checkpoint(place, place.parent)
     theirs = config_of(checkpoint)
-    before, now = theirs.model.core.kind, config.model.core.kind
+    if theirs.task not in ("language", config.task):
+        raise CheckpointError(
+            "the checkpoint is of another task",
+            where=checkpoint.folder,
+            why=f"it is of the task `{theirs.task}`, this run of `{config.task}`",
+        )
+    before, now = (flatten(c).get("model.core.kind") for c in (theirs, config))
     if before != now:  # two kinds of cell may have tensors of the same names and shapes
         raise CheckpointError(
             "the checkpoint is of another model",
             where=checkpoint.folder,
             why=f"model.core.kind: checkpoint {before}, config {now}",
         )
-    return Origin(checkpoint, which, theirs, Vocabulary.from_json(checkpoint.document("vocabulary")))
+    own = Vocabulary.from_json(checkpoint.document("vocabulary")) if "vocabulary.json" in checkpoint.files else None
+    return Origin(checkpoint, which, theirs, own)
+
+
+def _start(config: Config) -> str | None:
+    return config.train.start_from if isinstance(config.train, RecurrentTrain) else None
 
 
 def provenance(checkpoint: Checkpoint | None, origin: Origin | None) -> dict[str, Any]:
@@ -143,7 +168,9 @@ def provenance(checkpoint: Checkpoint | None, origin: Origin | None) -> dict[str
     return {"from": former["from"]} if "from" in former else {}
 
 
-def transfer(model: Network, arrays: Arrays, theirs: Vocabulary, ours: Vocabulary, where: object = None) -> Transfer:
+def transfer(
+    model: Network | Classifier, arrays: Arrays, theirs: Vocabulary, ours: Vocabulary, where: object = None
+) -> Transfer:
     """Put the tensors of another run into a fresh model; symbols that both know keep their rows.
 
     A symbol is the same where it stands for the same text, whatever its id. New symbols keep the fresh weights of

@@ -11,8 +11,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from charrnn.checkpoint.read import Checkpoint
-from charrnn.config.schema import Config, Corpus, Sample, Windows
+from charrnn.config.schema import Config, Corpus, LanguageConfig, Sample, Windows, config_from
 from charrnn.errors import CheckpointError, UsageError
+from charrnn.runs.corpus import language
 from charrnn.runs.folder import find_checkpoint
 from charrnn.sample.decode import Stepper, generate, text_of
 from charrnn.sample.window import WindowStepper
@@ -37,7 +38,7 @@ class OpenModel:
 
     folder: Path
     label: str
-    config: Config
+    config: LanguageConfig
     vocabulary: Vocabulary
     network: Stepper
 
@@ -76,7 +77,7 @@ def in_form(options: Sample, corpus: Corpus) -> Sample:
     return options.model_copy(update={"seed": seed, "stop": stop})
 
 
-def stepper(config: Config, arrays: Arrays) -> Stepper:
+def stepper(config: LanguageConfig, arrays: Arrays) -> Stepper:
     """A trained model, one symbol at a time, that sees of the past what it saw of it in training.
 
     Args:
@@ -108,7 +109,7 @@ def open_model(place: Path | None, runs: Path) -> OpenModel:
         CheckpointError: the checkpoint is missing, damaged, or does not fit its own config.
     """
     checkpoint, which = find_checkpoint(place, runs)
-    config = config_of(checkpoint)
+    config = language(config_of(checkpoint))
     vocabulary = Vocabulary.from_json(checkpoint.document("vocabulary"))
     arrays = checkpoint.tensors("model")
     try:
@@ -128,8 +129,8 @@ def config_of(checkpoint: Checkpoint) -> Config:
         CheckpointError: it is damaged, or of another version of charrnn.
     """
     try:
-        return Config.model_validate(checkpoint.document("config")["config"])
-    except (ValidationError, KeyError, TypeError) as error:
+        return config_from(checkpoint.document("config")["config"])
+    except (ValidationError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             "the checkpoint's config is not one that this version of charrnn knows",
             where=checkpoint.folder / "config.json",

@@ -8,17 +8,46 @@ Shapes: B rows (lanes), T columns.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from charrnn.contracts import Batch
 from charrnn.stream.lanes import LanePlan, RowPlan
 from charrnn.stream.windows import WindowPlan
 from charrnn.text.vocabulary import Vocabulary
 
 
-def gather(tokens: np.ndarray, plan: RowPlan, device: torch.device) -> Batch:
+@dataclass(frozen=True)
+class TokenBatch:
+    """One step's worth of a text.
+
+    Attributes:
+        x_BT: input symbols.
+        y_BT: target symbols; where `mask_BT` is False they mean nothing.
+        mask_BT: True where a row holds a symbol.
+        counts_BT: True where a target counts; symbols that are only there to be read do not.
+        resets: for each column in front of which some row's state begins anew: which rows, as a mask over B.
+        keep: the state after so many columns is what the next batch begins with.
+        rate: what the learning rate of this step is multiplied by.
+    """
+
+    x_BT: Tensor
+    y_BT: Tensor
+    mask_BT: Tensor
+    counts_BT: Tensor
+    resets: Mapping[int, Tensor]
+    keep: int
+    rate: float = 1.0
+
+    @property
+    def rows(self) -> int:
+        """B."""
+        return len(self.x_BT)
+
+
+def gather(tokens: np.ndarray, plan: RowPlan, device: torch.device) -> TokenBatch:
     """Read a plan's rows from the tokens of a split.
 
     Args:
@@ -33,7 +62,7 @@ def gather(tokens: np.ndarray, plan: RowPlan, device: torch.device) -> Batch:
     counts_BT = mask_BT & (np.arange(plan.width) >= plan.past)
     x, y, mask, counts = (torch.from_numpy(array).to(device) for array in (x_BT, y_BT, mask_BT, counts_BT))
     resets = {column: torch.from_numpy(rows_B).to(device) for column, rows_B in plan.resets.items()}
-    return Batch(x, y, mask, counts, resets, plan.keep, plan.rate)
+    return TokenBatch(x, y, mask, counts, resets, plan.keep, plan.rate)
 
 
 class TokenStream:
@@ -54,6 +83,11 @@ class TokenStream:
         return self.plan.rows_per_batch
 
     @property
+    def columns(self) -> int:
+        """T; a chunk of random length may be longer."""
+        return self.plan.columns
+
+    @property
     def steps_per_epoch(self) -> int:
         """Batches in one pass over the split."""
         return self.plan.steps_per_epoch
@@ -68,6 +102,6 @@ class TokenStream:
         """Whether the loss of every position after a cold start is told on its own."""
         return self.plan.positions
 
-    def batch(self, step: int, device: torch.device) -> Batch:
+    def batch(self, step: int, device: torch.device) -> TokenBatch:
         """The batch of one step, counted from the beginning of training."""
         return gather(self.tokens, self.plan.rows(step), device)

@@ -104,6 +104,11 @@ class LanePlan:
         return self.lanes
 
     @property
+    def columns(self) -> int:
+        """k2: T, where chunks are equally long."""
+        return self.reach or self.chunk
+
+    @property
     def reading(self) -> Mapping[str, int]:
         """The number of lanes."""
         return {"lanes": self.lanes}

@@ -61,6 +61,11 @@ class WindowPlan:
         return self.batch
 
     @property
+    def columns(self) -> int:
+        """T."""
+        return self.length
+
+    @property
     def reading(self) -> Mapping[str, int]:
         """The number of windows."""
         return {"windows": self.windows}

@@ -6,19 +6,21 @@ Shapes: B rows (lanes), T columns, H hidden units, V vocabulary.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from charrnn.config.schema import Config, Lanes, Windows
-from charrnn.contracts import Batch, Loss
+from charrnn.config.schema import Lanes, LanguageConfig, Windows
+from charrnn.contracts import Loss
 from charrnn.corpus.tokens import Split, TokenCorpus
 from charrnn.models.build import build_model
 from charrnn.models.core import Draws, State
 from charrnn.models.feedback import mixed_inputs, share_of_draws
-from charrnn.stream.gather import TokenStream
+from charrnn.stream.gather import TokenBatch, TokenStream
 from charrnn.stream.lanes import LanePlan, auto_lanes
 from charrnn.stream.windows import window_plan
+from charrnn.tasks.positions import Positions
 
 
 class LanguageTask:
@@ -29,7 +31,9 @@ class LanguageTask:
         corpus: its corpus.
     """
 
-    def __init__(self, config: Config, corpus: TokenCorpus) -> None:
+    figure = "nats"
+
+    def __init__(self, config: LanguageConfig, corpus: TokenCorpus) -> None:
         self.config = config
         self.corpus = corpus
         self.vocabulary = corpus.vocabulary
@@ -82,7 +86,7 @@ class LanguageTask:
         """The network's own."""
         return model.initial_state(rows)
 
-    def loss(self, model: nn.Module, batch: Batch, state: State, draws: Draws | None = None) -> Loss:
+    def loss(self, model: nn.Module, batch: TokenBatch, state: State, draws: Draws | None = None) -> Loss:
         """Cross-entropy of every target that counts, in nats; targets stay symbols, never one-hot."""
         x_BT = batch.x_BT if draws is None else self._inputs(model, batch, state, draws)
         hidden_BTH, after = model.hidden(x_BT, state, batch.mask_BT, draws, batch.resets, batch.keep)
@@ -92,7 +96,7 @@ class LanguageTask:
         parts = {} if draws is None else self._parts(batch, hidden_BTH, fed_BTH, logits_BTV, nats_BT)
         return Loss(nats_BT, batch.counts_BT.sum(), parts, after)
 
-    def _inputs(self, model: nn.Module, batch: Batch, state: State, draws: Draws) -> Tensor:
+    def _inputs(self, model: nn.Module, batch: TokenBatch, state: State, draws: Draws) -> Tensor:
         """The inputs of a training step, some of them drawn where scheduled sampling has it so."""
         settings = self.config.train.scheduled_sampling
         share = 0.0 if settings is None else share_of_draws(settings, draws.step)
@@ -115,7 +119,7 @@ class LanguageTask:
         return mixed_inputs(scores, batch.x_BT, fixed_BT, share, settings.passes, draws)
 
     def _parts(
-        self, batch: Batch, hidden_BTH: Tensor, fed_BTH: Tensor, logits_BTV: Tensor, nats_BT: Tensor
+        self, batch: TokenBatch, hidden_BTH: Tensor, fed_BTH: Tensor, logits_BTV: Tensor, nats_BT: Tensor
     ) -> dict[str, Tensor]:
         """What the config adds to the training loss, summed over the targets that count."""
         settings, counts_BT = self.config.train.regularization, batch.counts_BT
@@ -134,18 +138,34 @@ class LanguageTask:
             parts["temporal"] = settings.temporal * (change_BT * joined_BT).sum()
         return parts
 
-    def metrics(self, nats: float, split: str) -> dict[str, float]:
+    def meter(self, stream: TokenStream, cold: bool) -> Positions:
+        """The loss of each position, where rows begin cold."""
+        return Positions(cold or stream.positions)
+
+    def metrics(self, mean: float, split: str) -> dict[str, float]:
         """Bits per character and per UTF-8 byte of the text, and perplexity per token."""
         part = self.corpus.split(split)
-        bits = nats / math.log(2.0) * len(part.tokens)
+        bits = mean / math.log(2.0) * len(part.tokens)
         return {
-            "nats": nats,
+            "nats": mean,
             "bits_per_char": bits / part.characters,
             "bits_per_byte": bits / part.bytes,
-            "perplexity": math.exp(min(nats, 700.0)),
+            "perplexity": math.exp(min(mean, 700.0)),
         }
 
-    def speed(self, tokens_per_second: float, split: str) -> dict[str, float]:
+    def remarks(self, split: str) -> tuple[str, ...]:
+        """Nothing: every symbol of a corpus is in its vocabulary."""
+        return ()
+
+    def speed(self, targets_per_second: float, split: str) -> dict[str, float]:
         """Characters per second."""
         part = self.corpus.split(split)
-        return {"chars_per_second": tokens_per_second * part.characters / len(part.tokens)}
+        return {"chars_per_second": targets_per_second * part.characters / len(part.tokens)}
+
+    def sizes(self) -> dict[str, int]:
+        """The symbols."""
+        return {"vocabulary": self.vocabulary.size}
+
+    def documents(self) -> dict[str, Any]:
+        """The vocabulary."""
+        return {"vocabulary": self.vocabulary.to_json()}

@@ -1,4 +1,4 @@
-"""Texts that have a name: two known files, and one that every Python installation carries."""
+"""Texts and tables that have a name: known files, and one that every Python installation carries."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ class Known:
     """A public text.
 
     Attributes:
-        url: where it is downloaded from.
+        url: where it is downloaded from; None where nobody offers this very file by itself any more.
         sha256: the digest of its bytes.
         places: where it may lie below the folder that `CHARRNN_DATA` names.
+        how: what a user does to get it, where there is no `url`.
     """
 
-    url: str
+    url: str | None
     sha256: str
     places: tuple[str, ...]
+    how: str = ""
 
     def at_hand(self) -> Path | None:
         """The file below the folder that the environment variable `CHARRNN_DATA` names, if it is there.
@@ -45,11 +47,18 @@ class Known:
                         "this file is not the known text that its name says",
                         where=path,
                         why=f"its sha256 is {found}, that of the text is {self.sha256}",
-                        hint="remove it, or unset CHARRNN_DATA to download the text",
+                        hint="remove it, or unset CHARRNN_DATA to download the text" if self.url else self.how,
                     )
                 return path
         return None
 
+
+_MOVIELENS = "movielens-latest-small-2016"
+_HOW = (
+    "GroupLens keeps only the newest edition of ml-latest-small at its address. If you have that of October 2016 "
+    "(100,004 ratings; the course's ml-latest-small.zip), unpack its ratings.csv and movies.csv into "
+    f"$CHARRNN_DATA/{_MOVIELENS}/. With the newest one name the file itself: corpus.source: ml-latest-small/ratings.csv"
+)
 
 KNOWN = {
     "named:nietzsche": Known(
@@ -62,7 +71,68 @@ KNOWN = {
         "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
         ("tinyshakespeare/input.txt", "tiny-shakespeare.txt"),
     ),
+    f"named:{_MOVIELENS}": Known(
+        None,
+        "821795331fd974bbe7a8416f2a7eec2b548a485dedb47a073580b0a9a8a0a8d2",
+        (f"{_MOVIELENS}/ratings.csv",),
+        _HOW,
+    ),
+    f"named:{_MOVIELENS}/movies": Known(
+        None,
+        "a87480009b75ecd8d1e8f70700c534b6aefd57eed31b087ce8268ef6061a166c",
+        (f"{_MOVIELENS}/movies.csv",),
+        _HOW,
+    ),
 }
+
+
+@dataclass(frozen=True)
+class KnownFiles:
+    """Public files that belong together and that nobody offers one by one; what they hold is not checked.
+
+    Attributes:
+        pattern: where they lie below the folder that `CHARRNN_DATA` names.
+        how: what a user does to get them.
+    """
+
+    pattern: str
+    how: str
+
+
+_ZIP = "https://download.pytorch.org/tutorial/data.zip"
+_REVIEWS = "https://www.cs.cornell.edu/people/pabo/movie-review-data/rt-polaritydata.tar.gz"
+_SMS = "https://archive.ics.uci.edu/dataset/228/sms+spam+collection"
+FILES = {
+    "named:names-by-language": KnownFiles(
+        "names-by-language/*.txt", f"unpack data/names/*.txt of {_ZIP} into $CHARRNN_DATA/names-by-language/"
+    ),
+    "named:rt-polarity": KnownFiles(
+        "rt-polarity/rt-polarity.*",
+        f"unpack {_REVIEWS}, and put both, as UTF-8, into $CHARRNN_DATA/rt-polarity/",
+    ),
+    "named:sms-spam": KnownFiles(
+        "sms-spam/SMSSpamCollection", f"get SMSSpamCollection from {_SMS}, and put it into $CHARRNN_DATA/sms-spam/"
+    ),
+}
+
+
+def known_files(source: str) -> tuple[Path, str] | None:
+    """The folder that `CHARRNN_DATA` names, and the pattern of the files that `source` (`named:…`) names there; None
+    where the name is that of a single file, or of none.
+
+    Raises:
+        DataError: they are not there.
+    """
+    if source not in FILES:
+        return None
+    folder = os.environ.get("CHARRNN_DATA")
+    if not folder or not any(Path(folder).expanduser().glob(FILES[source].pattern)):
+        raise DataError(
+            f"the files of {source} are not at hand",
+            where=folder or "the environment variable CHARRNN_DATA is not set",
+            hint=FILES[source].how,
+        )
+    return Path(folder).expanduser(), FILES[source].pattern
 
 
 def known(source: str) -> Known:
@@ -72,7 +142,7 @@ def known(source: str) -> Known:
         DataError: there is none of this name.
     """
     if source not in KNOWN:
-        raise _no_such(source, [*KNOWN])
+        raise _no_such(source, [*KNOWN, *FILES])
     return KNOWN[source]
 
 

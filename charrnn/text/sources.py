@@ -9,7 +9,7 @@ import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from charrnn.config.schema.corpus import Corpus
 from charrnn.errors import DataError
 from charrnn.files.atomic import beside, make_folder, storage_errors
 from charrnn.text.blocks import BLOCK, SourceFile, read_errors
-from charrnn.text.builtin import builtin, known
+from charrnn.text.builtin import builtin, known, known_files
 from charrnn.text.download import download, file_name
 from charrnn.text.watch import Watch
 
@@ -60,14 +60,24 @@ def open_source(settings: Corpus, *, base: Path, corpora: Path, spool: Path, wat
             yield Source("stdin", (SourceFile("standard input", file),))
     elif source.startswith(("https://", "http://")):
         yield _downloaded(source, settings.sha256, corpora, watch)
+    elif (there := known_files(source)) is not None:
+        folder, pattern = there
+        yield replace(_local(pattern, folder), name=_short(source.partition(":")[2]))
     elif source.startswith("named:"):
-        text = known(source)
-        path = text.at_hand() or download(text.url, text.sha256, corpora / "downloads", watch)
+        path = _named(source, corpora, watch)
         yield Source(_short(source.partition(":")[2]), (SourceFile(source, path),))
     elif source.startswith("builtin:"):
         yield Source(_short(source.partition(":")[2]), (builtin(source),))
     else:
         yield _local(source, base)
+
+
+def _named(source: str, corpora: Path, watch: Watch) -> Path:
+    text = known(source)
+    path = text.at_hand()
+    if path is None and text.url is None:
+        raise DataError("this file cannot be downloaded", where=source, hint=text.how)
+    return path or download(str(text.url), text.sha256, corpora / "downloads", watch)
 
 
 def _downloaded(url: str, sha256: str | None, corpora: Path, watch: Watch) -> Source:

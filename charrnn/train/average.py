@@ -47,7 +47,7 @@ class WeightAverage:
 
 def stalled(history: Sequence[Mapping[str, float]], patience: int) -> bool:
     """Whether some validation was worse than the best of those more than `patience` before it (NT-ASGD's trigger)."""
-    nats = [record["nats"] for record in history]
+    nats = [record["loss"] for record in history]
     return any(later > best for later, best in zip(nats[patience + 1 :], accumulate(nats, min), strict=False))
 
 

@@ -1,35 +1,33 @@
-"""Evaluation of a whole split: its own lanes or windows, its own state; training's is untouched.
-
-Shapes: B rows (lanes), T steps.
-"""
+"""Evaluation of a whole split: its own stream, its own state; training's is untouched."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from charrnn.contracts import Batch, Loss, Stream, Task
+from charrnn.contracts import Stream, Task
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The loss of a split.
+    """What a model makes of a split.
 
     Attributes:
-        nats: mean per target.
+        mean: the loss per target.
         count: the targets, all of the stream's, each as often as the stream has it.
-        reading: how many lanes, or windows, they were read by.
-        positions: mean nats at each position after a cold start, from the first; empty where the stream has no such.
+        reading: how many lanes, windows or items they were read by.
+        figures: what the task tells besides.
     """
 
-    nats: float
+    mean: float
     count: int
     reading: Mapping[str, int]
-    positions: list[float] = field(default_factory=list)
+    figures: Mapping[str, Any] = field(default_factory=dict)
 
 
 def evaluate(
@@ -84,59 +82,28 @@ def position_losses(
     stream = task.stream(split, cut)
     if stream is None:
         return None
-    return _read(task, model, stream, device, check, cold=True).positions
+    positions: list[float] = _read(task, model, stream, device, check, cold=True).figures["positions"]
+    return positions
 
 
 def _read(
     task: Task, model: nn.Module, stream: Stream, device: torch.device, check: Callable[[], None], cold: bool
 ) -> Evaluation:
-    """Run over a stream; `cold`: the state begins anew with every batch, and positions are told."""
+    """Run over a stream; `cold`: the state begins anew with every batch."""
     with _only_reading(model):
         begun = state = task.initial_state(model, stream.rows)
-        nats = torch.zeros((), dtype=torch.float64, device=device)
+        total = torch.zeros((), dtype=torch.float64, device=device)
         count = torch.zeros((), dtype=torch.int64, device=device)
-        places = _Places()
+        meter = task.meter(stream, cold)
         for step in range(stream.steps_per_epoch):
             check()
             batch = stream.batch(step, device)
             loss = task.loss(model, batch, state)
             state = begun if cold else loss.state
-            nats += loss.sum.double()
+            total += loss.sum.double()
             count += loss.count
-            if cold or stream.positions:
-                places.add(batch, loss)
-    return Evaluation(nats.item() / count.item(), int(count.item()), stream.reading, places.means())
-
-
-class _Places:
-    """Sums over all rows and batches, place by place after a cold start."""
-
-    def __init__(self) -> None:
-        self.nats_T = torch.zeros(0, dtype=torch.float64)
-        self.count_T = torch.zeros(0, dtype=torch.int64)
-
-    def add(self, batch: Batch, loss: Loss) -> None:
-        place_BT = _since_begin(batch)
-        if len(self.nats_T) == 0:  # no batch is wider than the first
-            self.nats_T = torch.zeros_like(batch.x_BT[0], dtype=torch.float64)
-            self.count_T = torch.zeros_like(batch.x_BT[0], dtype=torch.int64)
-        self.nats_T.index_add_(0, place_BT.flatten(), loss.each.double().flatten())
-        self.count_T.index_add_(0, place_BT.flatten(), batch.counts_BT.flatten().to(torch.int64))
-
-    def means(self) -> list[float]:
-        """Mean nats at each place that any row has reached."""
-        reached_T = self.count_T > 0
-        return (self.nats_T[reached_T] / self.count_T[reached_T]).tolist()
-
-
-def _since_begin(batch: Batch) -> Tensor:
-    """How many columns lie between each one and the nearest in front of it where its row began: place_BT."""
-    width = batch.x_BT.shape[1]
-    column_T = torch.arange(width, device=batch.x_BT.device)
-    place_BT = column_T.expand(batch.rows, -1).clone()
-    for column, rows_B in sorted(batch.resets.items()):
-        place_BT[rows_B, column:] = column_T[: width - column]
-    return place_BT
+            meter.add(batch, loss)
+    return Evaluation(total.item() / count.item(), int(count.item()), stream.reading, meter.figures())
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -70,7 +70,7 @@ class Training:
         device: where the model is.
         saver: writes checkpoints.
         logger: writes records.
-        sampler: makes a text from the model as it is.
+        sampler: makes a text from the model as it is; None of a model that writes none.
         interrupt: the signals so far.
         verdict: whether the run is to end before its time.
     """
@@ -83,7 +83,7 @@ class Training:
     device: torch.device
     saver: Saver
     logger: Log
-    sampler: Callable[[TrainState], str]
+    sampler: Callable[[TrainState], str | None]
     interrupt: Interrupt
     verdict: Verdict = never
     clock: Callable[[], float] = time.perf_counter
@@ -175,22 +175,21 @@ class Training:
         state, began = self.state, self.clock()
         result = evaluate(self.task, state.shown, "valid", self.device, self.interrupt.check)
         assert result is not None, "it is due only where there is a text for it"
-        if not math.isfinite(result.nats):
-            self._recover(f"the validation loss is {result.nats}", {"valid_nats": result.nats})
+        if not math.isfinite(result.mean):
+            self._recover(f"the validation loss is {result.mean}", {f"valid_{self.task.figure}": result.mean})
             return
         # The sample first: a signal while it is made leaves this validation undone, not half done.
         text = self.sampler(state)
-        figures = self.task.metrics(result.nats, "valid")
-        state.history.append({"step": state.step} | figures)
+        figures = self.task.metrics(result.mean, "valid") | numbers(result.figures)
+        state.history.append({"step": state.step, "loss": result.mean} | figures)
         extra: dict[str, Any] = {**result.reading, "best": state.best is state.history[-1]}
         if state.average is not None:
             extra["averaged"] = state.average.count
         if state.epoch.count:
-            extra["train_nats"] = state.epoch.mean
-        if result.positions:
-            extra["positions"] = result.positions
-        self.logger.log(self._record("valid") | figures | extra)
-        self.logger.sample(state.step, text)
+            extra[f"train_{self.task.figure}"] = state.epoch.mean
+        self.logger.log(self._record("valid") | figures | extra | dict(result.figures))
+        if text is not None:
+            self.logger.sample(state.step, text)
         self._since += self.clock() - began
 
     def _validation_due(self) -> bool:
@@ -217,6 +216,11 @@ class Training:
     def _record(self, split: str) -> dict[str, Any]:
         epoch = self.state.step / self.stream.steps_per_epoch
         return {"step": self.state.step, "epoch": round(epoch, 4), "split": split}
+
+
+def numbers(figures: Mapping[str, Any]) -> dict[str, float]:
+    """Those of the figures that are single numbers."""
+    return {name: value for name, value in figures.items() if isinstance(value, int | float)}
 
 
 def total_steps(settings: Train, steps_per_epoch: int) -> int:

@@ -95,8 +95,8 @@ def _stalls(history: Sequence[Mapping[str, float]], patience: int) -> int:
     """How often validation went without improvement for more than `patience` evaluations in a row."""
     best, waited, stalls = math.inf, 0, 0
     for record in history:
-        if record["nats"] < best:
-            best, waited = record["nats"], 0
+        if record["loss"] < best:
+            best, waited = record["loss"], 0
             continue
         waited += 1
         if waited > patience:
@@ -110,8 +110,8 @@ def should_stop(config: EarlyStop | None, history: Sequence[dict[str, float]]) -
         return False
     best, waited = math.inf, 0
     for record in history:
-        if record["nats"] < best - config.min_delta:
-            best, waited = record["nats"], 0
+        if record["loss"] < best - config.min_delta:
+            best, waited = record["loss"], 0
         else:
             waited += 1
     return waited >= config.patience

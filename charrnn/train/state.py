@@ -26,7 +26,7 @@ class Tally:
     """Sums since some moment, for means: kept in the checkpoint so that a resumed run reports the same means.
 
     Attributes:
-        nats: of all targets.
+        sum: the loss of all targets.
         count: those targets.
         grad_norms: sum of the gradients' norms before clipping.
         state_norms: sum of the norms of the state that was carried on.
@@ -35,7 +35,7 @@ class Tally:
         parts: sums of what training added to its loss, by name.
     """
 
-    nats: float = 0.0
+    sum: float = 0.0
     count: int = 0
     grad_norms: float = 0.0
     state_norms: float = 0.0
@@ -45,8 +45,8 @@ class Tally:
 
     @property
     def mean(self) -> float:
-        """Nats per token."""
-        return self.nats / max(self.count, 1)
+        """The loss per target."""
+        return self.sum / max(self.count, 1)
 
     def means(self) -> dict[str, float]:
         """Figures for a record, the loss not among them."""
@@ -68,7 +68,7 @@ class TrainState:
         skipped: updates skipped in a row, up to now.
         rate_scale: what the guard multiplies the learning rate by: 1, or 1/2 after it went back to a checkpoint.
         seed: what all random numbers are derived from.
-        history: `step` and figures (`nats` among them) of each validation; schedules and early stopping are functions
+        history: `step`, `loss` and figures of each validation; schedules and early stopping are functions
             of it.
         interval: sums since the last record.
         epoch: sums since the beginning of the epoch.
@@ -171,7 +171,7 @@ class TrainState:
 
 def best_of(history: Sequence[dict[str, float]]) -> dict[str, float] | None:
     """The validation with the lowest loss, the first of equals; None where there is none."""
-    return min(history, key=lambda record: record["nats"], default=None)
+    return min(history, key=lambda record: record["loss"], default=None)
 
 
 def model_arrays(model: nn.Module) -> Arrays:

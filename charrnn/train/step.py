@@ -23,7 +23,7 @@ class StepResult:
     """What one update saw.
 
     Attributes:
-        nats: summed over the targets.
+        sum: the loss, summed over the targets.
         count: those targets.
         parts: what training added to its loss, summed likewise.
         grad_norm: the gradient's norm before clipping.
@@ -31,7 +31,7 @@ class StepResult:
         skipped: whether one of these is not finite, so that nothing was changed.
     """
 
-    nats: float
+    sum: float
     count: int
     parts: Mapping[str, float]
     grad_norm: float
@@ -43,7 +43,7 @@ class StepResult:
         if self.skipped:
             tally.skipped += 1
             return
-        tally.nats += self.nats
+        tally.sum += self.sum
         tally.count += self.count
         tally.grad_norms += self.grad_norm
         tally.state_norms += self.state_norm
@@ -91,9 +91,9 @@ def update(task: Task, state: TrainState, batch: Batch, clip_norm: float | None)
 
 def _look(loss: Loss, grad_norm: Tensor, lanes: State) -> StepResult:
     """Bring the figures of an update to the host, all at one look at the device."""
-    squares = [tensor.double().square().sum() for tensor in lanes.values()]
-    state_norm = (torch.stack(squares).sum() / len(next(iter(lanes.values())))).sqrt()
+    squares = [tensor.double().square().sum() / len(tensor) for tensor in lanes.values()]
+    state_norm = sum(squares, torch.zeros_like(grad_norm, dtype=torch.float64)).sqrt()
     figures = [loss.sum, loss.count, grad_norm, state_norm, *loss.parts.values()]
-    nats, count, grad, carried, *parts = torch.stack([figure.detach().double() for figure in figures]).tolist()
-    finite = all(map(math.isfinite, (nats, grad, carried, *parts)))
-    return StepResult(nats, int(count), dict(zip(loss.parts, parts, strict=True)), grad, carried, not finite)
+    total, count, grad, carried, *parts = torch.stack([figure.detach().double() for figure in figures]).tolist()
+    finite = all(map(math.isfinite, (total, grad, carried, *parts)))
+    return StepResult(total, int(count), dict(zip(loss.parts, parts, strict=True)), grad, carried, not finite)

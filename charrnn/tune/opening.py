@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from charrnn.config.load import flatten
-from charrnn.config.schema import Config, is_manner
+from charrnn.config.schema import Config, config_from, is_manner
 from charrnn.errors import ConfigError, DataError, UsageError
 from charrnn.files.atomic import make_folder
 from charrnn.files.lock import LOCK, waiting_lock
@@ -77,7 +77,7 @@ def _begun(storage: Any, now: dict[str, Any]) -> dict[str, Any]:
 
 def _config_of(begun: dict[str, Any], journal: Path) -> Config:
     try:
-        return Config.model_validate(begun["config"])
+        return config_from(begun["config"])
     except (ValidationError, LookupError, TypeError) as error:
         raise DataError(
             "the study's config is not one that this version of charrnn knows", where=journal, why=str(error)

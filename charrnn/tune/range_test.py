@@ -94,7 +94,7 @@ def _train(
             result = trial.advance(rate)
             if result.skipped:
                 return nats, f"the loss is not finite at {rate:.2g}"
-            nats.append(result.nats / result.count)
+            nats.append(result.sum / result.count)
             if is_lost(nats, window_of(len(rates))):
                 return nats, f"the loss has doubled at {rate:.2g}"
     return nats, f"all rates up to {rates[-1]:.2g} are tested"

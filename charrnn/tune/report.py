@@ -55,12 +55,14 @@ def summary(study: Study) -> dict[str, Any]:
 
     Returns:
         `wanted` and `counts` (trials by state), `table` (every trial, best first; its figures come from the records of
-        its run), `best`, `default` (the trial that is the config itself, or None), `gain_nats` (how much the best is
-        below the default; None without both), and `importances`.
+        its run), `best`, `default` (the trial that is the config itself, or None), `gain_nats`, or of
+        another task's loss (how much the best is below the default; None without both), `figures` (what the loss is
+        called, and what users compare), and `importances`.
     """
     trials = study.trials()
-    table = sorted((_row(study, trial) for trial in trials), key=_rank)
-    complete = [row for row in table if row["state"] == "complete" and row["nats"] is not None]
+    table = sorted((_row(study, trial) for trial in trials), key=lambda row: _rank(row, study.figures[0]))
+    loss = study.figures[0]
+    complete = [row for row in table if row["state"] == "complete" and row[loss] is not None]
     best = complete[0] if complete else None
     default = next((row for row in complete if row["trial"] == 0 and not study.own_outside), None)
     return {
@@ -69,7 +71,8 @@ def summary(study: Study) -> dict[str, Any]:
         "budget": {"epochs": study.tune.epochs, "max_steps": study.tune.max_steps},
         "best": best,
         "default": default,
-        "gain_nats": default["nats"] - best["nats"] if default is not None and best is not None else None,
+        "figures": study.figures,
+        f"gain_{loss}": default[loss] - best[loss] if default is not None and best is not None else None,
         "importances": _importances(study, table),
         "table": table,
     }
@@ -79,12 +82,11 @@ def _row(study: Study, trial: Trial) -> dict[str, Any]:
     folder = study.folder_of(trial.number)
     records = read_records(RunFolder(folder).metrics)
     validations = [record for record in records if record["split"] == "valid"]
-    best = min(validations, key=lambda record: record["nats"], default={})
+    best = min(validations, key=lambda record: record[study.figures[0]], default={})
     return {
         "trial": trial.number,
         "state": trial.state,
-        "nats": best.get("nats"),
-        "bits_per_char": best.get("bits_per_char"),
+        **{name: best.get(name) for name in study.figures},
         "best_step": best.get("step"),
         "steps": max((record["step"] for record in records), default=0),
         "run": str(folder.relative_to(study.folder)),
@@ -93,16 +95,17 @@ def _row(study: Study, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _rank(row: dict[str, Any]) -> tuple[int, float, int]:
-    return STATES.index(row["state"]), math.inf if row["nats"] is None else row["nats"], row["trial"]
+def _rank(row: dict[str, Any], loss: str) -> tuple[int, float, int]:
+    return STATES.index(row["state"]), math.inf if row[loss] is None else row[loss], row["trial"]
 
 
 def _importances(study: Study, table: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """Each key's share in what told the best trials from the others; None where there are too few to tell."""
-    complete = [row for row in table if row["state"] == "complete" and row["nats"] is not None]
+    loss = study.figures[0]
+    complete = [row for row in table if row["state"] == "complete" and row[loss] is not None]
     others = [row for row in table if row["state"] == "pruned"]
-    beyond = max((row["nats"] for row in complete), default=0.0) + 1.0  # only the order counts
-    judged = [(row["nats"], row["values"]) for row in complete] + [(beyond, row["values"]) for row in others]
+    beyond = max((row[loss] for row in complete), default=0.0) + 1.0  # only the order counts
+    judged = [(row[loss], row["values"]) for row in complete] + [(beyond, row["values"]) for row in others]
     cut = math.ceil(_QUANTILE * len(judged))
     if len(judged) < _ENOUGH or len(complete) < cut or judged[cut - 1][0] == judged[-1][0]:
         return None
@@ -120,7 +123,7 @@ def best_config(study: Study, loaded: Loaded, best: dict[str, Any]) -> str:
     again = " ".join(shlex.join(["--set", setting]) for setting in space.overrides(space.length(study.tune)))
     head = [
         f"# {loaded.name} with the values of trial {best['trial']}, the best of {len(study.trials())}:",
-        f"# {best['nats']:.4f} nats in validation after {best['best_step']} steps.",
+        f"# {best[study.figures[0]]:.4f} {study.figures[0]} in validation after {best['best_step']} steps.",
         f"# That very trial once more: charrnn train {study.folder / 'best.yaml'} {again}".rstrip(),
     ]
     return "".join(one_line(line) + "\n" for line in head) + render(replace(tuned, origins=origins))
@@ -129,19 +132,20 @@ def best_config(study: Study, loaded: Loaded, best: dict[str, Any]) -> str:
 def markdown(report: dict[str, Any]) -> str:
     """The report as a page."""
     counts = ", ".join(f"{count} {state}" for state, count in report["counts"].items() if count)
+    loss = report["figures"][0]
     lines = ["# What the search found", "", f"Trials: {counts}, of {report['wanted']}.", ""]
     if report["best"] is not None:
-        lines += [f"Best: {_told(report['best'])}.", ""]
+        lines += [f"Best: {_told(report['best'], loss)}.", ""]
     if report["default"] is not None:
-        lines += [f"The config itself: {_told(report['default'])}.", ""]
-        lines += [f"The search won {report['gain_nats']:.4f} nats, under the same limits in each.", ""]
+        lines += [f"The config itself: {_told(report['default'], loss)}.", ""]
+        lines += [f"The search won {report[f'gain_{loss}']:.4f} {loss}, under the same limits in each.", ""]
     else:
         lines += ["No complete trial is the config itself: there is nothing to hold the best against.", ""]
-    return "\n".join([*lines, *_mattered(report["importances"]), *_table(report["table"])]) + "\n"
+    return "\n".join([*lines, *_mattered(report["importances"]), *_table(report["table"], loss)]) + "\n"
 
 
-def _told(row: dict[str, Any]) -> str:
-    return f"trial {row['trial']} with {row['nats']:.4f} nats in validation at step {row['best_step']}"
+def _told(row: dict[str, Any], loss: str) -> str:
+    return f"trial {row['trial']} with {row[loss]:.4f} {loss} in validation at step {row['best_step']}"
 
 
 def _mattered(importances: dict[str, Any] | None) -> list[str]:
@@ -157,18 +161,18 @@ def _mattered(importances: dict[str, Any] | None) -> list[str]:
     return [*lines, *(f"| {key} | {share:.2f} |" for key, share in importances["shares"].items()), ""]
 
 
-def _table(table: Sequence[dict[str, Any]]) -> list[str]:
+def _table(table: Sequence[dict[str, Any]], loss: str) -> list[str]:
     keys = list(table[0]["values"]) if table else []
     lines = [
         "## All trials",
         "",
-        f"| trial | state | nats | steps | {' | '.join(keys)} |",
+        f"| trial | state | {loss} | steps | {' | '.join(keys)} |",
         "|---" * (4 + len(keys)) + "|",
     ]
     for row in table:
-        nats = "" if row["nats"] is None else f"{row['nats']:.4f}"
+        figure = "" if row[loss] is None else f"{row[loss]:.4f}"
         values = [_cell(row["values"][key]) for key in keys]
-        lines.append(f"| {row['trial']} | {row['state']} | {nats} | {row['steps']} | {' | '.join(values)} |")
+        lines.append(f"| {row['trial']} | {row['state']} | {figure} | {row['steps']} | {' | '.join(values)} |")
     failures = [f"- trial {row['trial']}: {one_line(row['error'])}" for row in table if row["error"]]
     return [*lines, "", "## What failed", "", *failures] if failures else lines
 

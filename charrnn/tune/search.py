@@ -19,9 +19,9 @@ from charrnn.errors import (
     UsageError,
 )
 from charrnn.logs.console import Console
-from charrnn.runs.corpus import prepared
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.start import train_run
+from charrnn.runs.task import task_of
 from charrnn.train.interrupt import Interrupt
 from charrnn.tune import space
 from charrnn.tune.extra import optuna
@@ -77,8 +77,8 @@ class Search:
                 console.note(f"trial {trial.number} failed: {error.what}")
             else:
                 pruned = outcome["ended"] == PRUNED
-                study.end(trial.number, outcome["best"]["nats"], pruned)
-                told = f"{outcome['best']['nats']:.4f} nats after {outcome['step']} steps"
+                study.end(trial.number, outcome["best"]["loss"], pruned)
+                told = f"{outcome['best']['loss']:.4f} {study.figures[0]} after {outcome['step']} steps"
                 console.note(f"trial {trial.number}: {told}{', given up' if pruned else ''}")
         write_report(study, self.loaded)
         return True
@@ -123,12 +123,11 @@ def search(
         )
     optuna()
     with new_console() as console:
-        corpus = prepared(loaded, corpora, console, interrupt.check).corpus
-        if len(corpus.split("valid").tokens) == 0:
-            raise DataError(
-                "the valid split is empty", where=corpus.folder, hint="trials are compared by it: see corpus.split"
-            )
-        study, changes = open_study(folder, loaded.config, corpus.digest)
+        task = task_of(loaded, corpora, console, interrupt.check)
+        if task.stream("valid") is None:
+            where = task.corpus.folder
+            raise DataError("the valid split is empty", where=where, hint="trials are compared by it: see corpus.split")
+        study, changes = open_study(folder, loaded.config, task.corpus.digest)
         for line in changes:
             console.note(line)
         if study.own_outside:

@@ -61,6 +61,7 @@ class Study:
         assert config.tune is not None
         self.folder = folder
         self.tune: Tune = config.tune
+        self.figures = config.FIGURES
         self.distributions = space.distributions(self.tune.space)
         self.own_values, self.own_outside = space.own_values(config, self.tune.space)
         self._storage = storage
@@ -106,8 +107,8 @@ class Study:
         with journal_errors(self.folder / JOURNAL):
             told = self._frozen()[number].intermediate_values
             for step, record in enumerate(history, start=1):
-                if told.get(step) != record["nats"]:
-                    self._storage.set_trial_intermediate_value(self._id(number), step, record["nats"])
+                if told.get(step) != record["loss"]:
+                    self._storage.set_trial_intermediate_value(self._id(number), step, record["loss"])
 
     def verdict(self, number: int, history: Sequence[Mapping[str, float]]) -> str | None:
         """Report a running trial's validations; why it should be given up, or None."""
@@ -122,10 +123,10 @@ class Study:
             copy = self._in_memory(self._frozen())
             return PRUNED if judge.prune(copy, copy.trials[number]) else None
 
-    def end(self, number: int, nats: float, pruned: bool) -> None:
-        """Note that a trial has ended with `nats` as its best validation, unless that is known already."""
+    def end(self, number: int, loss: float, pruned: bool) -> None:
+        """Note that a trial has ended with `loss` as its best validation, unless that is known already."""
         states = optuna().trial.TrialState
-        self._tell(number, states.PRUNED if pruned else states.COMPLETE, [nats], {})
+        self._tell(number, states.PRUNED if pruned else states.COMPLETE, [loss], {})
 
     def fail(self, number: int, error: CharRnnError) -> None:
         """Note that a trial cannot be trained, and why, unless that is known already."""
@@ -133,14 +134,14 @@ class Study:
         self._tell(number, optuna().trial.TrialState.FAIL, None, about)
 
     def importances(self, judged: Sequence[tuple[float, Values]], quantile: float) -> dict[str, float]:
-        """How much each key has to do with being among the best share `quantile` of trials, given by nats and values;
+        """How much each key has to do with being among the best share `quantile` of trials, given by loss and values;
         the largest first, together 1."""
         known, importance = self.tune.space, optuna().importance
         trials = [
             optuna().trial.create_trial(
-                value=nats, params=space.to_params(known, values), distributions=self.distributions
+                value=loss, params=space.to_params(known, values), distributions=self.distributions
             )
-            for nats, values in judged
+            for loss, values in judged
         ]
         evaluator = importance.PedAnovaImportanceEvaluator(target_quantile=quantile)
         found = importance.get_param_importances(self._in_memory(trials), evaluator=evaluator)

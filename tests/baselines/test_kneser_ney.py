@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.baselines import kneser_ney
@@ -132,7 +132,6 @@ def contexts_under_the_lane_rule(tokens: list[int], lanes: int, before: int) -> 
     return contexts
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_nats_is_minus_log_of_probabilities_under_the_lane_rule(data: st.DataObject) -> None:
     v = data.draw(alphabets)

@@ -52,7 +52,7 @@ def same(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> None:
         assert a[name].tobytes() == b[name].tobytes()
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     group=st.dictionaries(st.text(min_size=1, max_size=20).filter(lambda n: n != "__metadata__"), finite_arrays()),
     document=json_values,

@@ -51,6 +51,8 @@ def probe(folder: Path, *arguments: str, text: str = "") -> tuple[int, bool, str
         (["sample"], 2),
         (["evaluate"], 2),
         (["evaluate", "--help"], 0),
+        (["recommend", "--user", "1"], 2),
+        (["prepare", "ratings.yaml"], 0),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
 )
@@ -58,6 +60,8 @@ def test_these_never_load_torch(tmp_path: Path, arguments: list[str], expected: 
     (tmp_path / "text.txt").write_text("the cat sat on the mat\n" * 40)
     (tmp_path / "wrong.yaml").write_text("corpus: {source: text.txt}\nstraem: {}\n")
     (tmp_path / "right.yaml").write_text("corpus: {source: text.txt}\n")
+    (tmp_path / "ratings.csv").write_text("userId,movieId,rating\n" + "1,2,3.5\n" * 9)
+    (tmp_path / "ratings.yaml").write_text("task: rate\ncorpus: {source: ratings.csv}\n")
     code, torch, _ = probe(tmp_path, *arguments)
     assert (code, torch) == (expected, False)
 
@@ -72,3 +76,5 @@ def test_sampling_never_loads_torch_and_training_does(tmp_path: Path) -> None:
     assert (code, torch) == (0, False)
     assert out.startswith("the")
     assert len(out) == len("the") + 5 + len("\n")
+    assert probe(tmp_path, "neighbours", "runs/tiny", "t")[:2] == (0, False)
+    assert probe(tmp_path, "embeddings", "--method", "pca")[:2] == (0, False)

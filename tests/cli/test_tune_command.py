@@ -85,7 +85,7 @@ def test_the_result_on_standard_output_and_as_json(study: Shell) -> None:
     assert {key: result[key] for key in report_of(study.path / "studies/tiny")} == report_of(
         study.path / "studies/tiny"
     )
-    assert f"{result['best']['nats']:.4f} nats" in done.stdout
+    assert f"{result['best']['nats']:.3f} nats" in done.stdout
     study("train", "studies/tiny/best.yaml", "--check", "--quiet")
 
 

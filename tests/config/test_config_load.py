@@ -7,7 +7,7 @@ import pytest
 
 from charrnn.config.load import config_from_source, flatten, load_config
 from charrnn.config.render import render
-from charrnn.config.schema import Config
+from charrnn.config.schema import LanguageConfig
 from charrnn.config.schema.model import LstmCore
 from charrnn.errors import ConfigError
 
@@ -16,7 +16,7 @@ MINIMAL = "corpus: {source: x.txt}\n"
 
 def test_three_lines_are_a_config(load):
     loaded = load("corpus:\n  source: x.txt\n  case: lower\n")
-    assert loaded.config == Config.model_validate({"corpus": {"source": "x.txt", "case": "lower"}})
+    assert loaded.config == LanguageConfig.model_validate({"corpus": {"source": "x.txt", "case": "lower"}})
     assert loaded.name == "demo"
     assert loaded.base == Path.cwd()
     assert loaded.warnings == []

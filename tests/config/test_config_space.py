@@ -7,7 +7,7 @@ import pytest
 from charrnn.config import yaml12
 from charrnn.config.load import load_config
 from charrnn.config.render import render
-from charrnn.config.schema import Config
+from charrnn.config.schema import LanguageConfig
 from charrnn.config.tree import Place
 from charrnn.errors import ConfigError
 
@@ -93,7 +93,7 @@ def test_every_kind_is_read_and_rendered_to_the_same(load):
     assert "low: 0.0001" in rendered
     tree, wrong = yaml12.parse(rendered, Place(0, 1, 1, "x"))
     assert not wrong
-    assert Config.model_validate(tree.plain()) == loaded.config
+    assert LanguageConfig.model_validate(tree.plain()) == loaded.config
     told = {tuple(part.strip() for part in line.split("  # ")) for line in rendered.splitlines() if "  # " in line}
     assert {("low: 0.0001", "demo.yaml:4"), ("kind: uniform", "default"), ("high: 64", "demo.yaml:6")} <= told
 

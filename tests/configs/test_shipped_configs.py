@@ -1,4 +1,4 @@
-"""Every shipped config trains for a few steps, on a generated text of the same kind."""
+"""Every shipped config trains for a few steps, on generated data of the same kind."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from charrnn.config.load import load_config
+from charrnn.config.schema import ClassifyConfig, LanguageConfig, RateConfig, VectorsConfig
+from charrnn.config.schema.labelled import Folder, Table
 from charrnn.logs.console import Console
 from charrnn.runs.start import train_run
 from charrnn.train.interrupt import Interrupt
@@ -15,23 +17,48 @@ CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").rglob("*.yaml
 
 
 @pytest.fixture(scope="module")
-def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Long enough for the split of the course, with the letters that the configs' samples begin with."""
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small data of every kind: a text, long enough for the split of the course and with the letters that the configs'
+    samples begin with; ratings; labelled rows; a file for each label."""
+    folder = tmp_path_factory.mktemp("data")
     words = "ethics is a basic foundation of all that The ROMEO: what is done is done,\n\n"
-    path = tmp_path_factory.mktemp("text") / "text.txt"
-    path.write_text((words * 8000)[:500_000], encoding="utf-8")
-    return path
+    (folder / "text.txt").write_text((words * 8000)[:500_000], encoding="utf-8")
+    rows = [f"{i % 17},{i % 23},{1 + i % 9 / 2},{i % 17},{i % 23},{1 + i % 5}\n" for i in range(400)]
+    header = "userId,movieId,rating,user,item,stars\n"  # the columns of every shipped config
+    (folder / "ratings.csv").write_text(header + "".join(rows), encoding="utf-8")
+    lines = [f"{'ham' if i % 3 else 'spam'}\tmessage {i} of {i * i}" for i in range(90)]
+    (folder / "table").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "lines").mkdir()
+    for label in ("neg", "pos"):
+        text = "\n".join(f"{label} {i}" for i in range(60))
+        (folder / "lines" / f"{label}.{label}").write_text(text, encoding="utf-8")
+    return folder
+
+
+def stand_ins(path: Path, data: Path) -> list[str]:
+    """What is set in a config so that it needs no download."""
+    match load_config(path).config:
+        case LanguageConfig():
+            return [f"corpus.source={data / 'text.txt'}", "sample.length=5"]
+        case VectorsConfig():
+            return [f"corpus.source={data / 'text.txt'}"]
+        case RateConfig():
+            return [f"corpus.source={data / 'ratings.csv'}", 'corpus.delimiter=","', "corpus.names=null"]
+        case ClassifyConfig(corpus=Table()):
+            return [f"corpus.source={data / 'table'}"]
+        case ClassifyConfig(corpus=Folder()):
+            return [f"corpus.source={data / 'lines'}"]
+    return []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_it_trains(path: Path, text: Path, tmp_path: Path) -> None:
-    overrides = [f"corpus.source={text}", "train.max_steps=2", "evaluate.every=1000", "sample.length=5"]
-    loaded = load_config(path, overrides)
+def test_it_trains(path: Path, data: Path, tmp_path: Path) -> None:
+    loaded = load_config(path, [*stand_ins(path, data), "train.max_steps=2", "evaluate.every=1000"])
     with Console(quiet=True) as console:
-        outcome = train_run(loaded, tmp_path / "run", "new", text.parent / "corpora", console, Interrupt())
+        outcome = train_run(loaded, tmp_path / "run", "new", data / "corpora", console, Interrupt())
     assert outcome["step"] == 2
-    assert outcome["best"]["nats"] < 15.0  # ReLUs from the identity add up, and begin far above the logarithm of V
+    assert outcome["best"]["loss"] < 15.0  # ReLUs from the identity add up, and begin far above the logarithm of V
 
 
 def test_there_are_configs() -> None:

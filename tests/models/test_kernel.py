@@ -37,7 +37,7 @@ def all_of(form: Form, terms: list[Tensor], upstream: Tensor) -> list[Tensor]:
     return [h_BTH.detach(), *torch.autograd.grad(h_BTH, terms, upstream)]
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=some.integers(1, 130), rows=some.integers(1, 3), units=some.integers(1, 3))
 def test_it_is_the_loop_to_the_last_bit_with_its_gradients(
     scan_library: ScanLibrary, steps: int, rows: int, units: int

@@ -26,7 +26,7 @@ def layer(name: str, **keys: object) -> Layer:
 
 @pytest.mark.parametrize("initial", ["zeros", "trained"])
 @pytest.mark.parametrize("kind", KINDS)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.lists(st.booleans(), min_size=STEPS, max_size=STEPS), min_size=ROWS, max_size=ROWS), st.data())
 def test_each_row_is_its_passages_one_after_another(
     kind: str, initial: str, resets: list[list[bool]], data: st.DataObject

@@ -111,7 +111,7 @@ def test_another_text_is_refused(lab: Lab) -> None:
     lab.train("run")
     text = (lab.path / "text.txt").read_text()
     (lab.path / "text.txt").write_text(text[1:] + text[0])
-    with pytest.raises(DataError, match="text is not the one") as error:
+    with pytest.raises(DataError, match="data are not those") as error:
         measure(lab, newest(lab))
     assert "--force" not in str(error.value.hint)
     (lab.path / "text.txt").write_text(text.replace("a", "z"))

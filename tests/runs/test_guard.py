@@ -15,10 +15,11 @@ from torch import nn
 
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
-from charrnn.contracts import Batch, Loss
+from charrnn.contracts import Loss
 from charrnn.errors import DivergedError, Interrupted
 from charrnn.models.core import Draws, State
 from charrnn.runs.folder import RunFolder
+from charrnn.stream.gather import TokenBatch
 from charrnn.tasks.language import LanguageTask
 from charrnn.train import loop
 from charrnn.train.evaluate import Evaluation
@@ -34,7 +35,9 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> Poison:
     def inject(steps: Container[int], part: str = "loss", lives: int = 10**9) -> None:
         used: dict[int, int] = {}
 
-        def loss(self: LanguageTask, model: nn.Module, batch: Batch, state: State, draws: Draws | None = None) -> Loss:
+        def loss(
+            self: LanguageTask, model: nn.Module, batch: TokenBatch, state: State, draws: Draws | None = None
+        ) -> Loss:
             result = sound(self, model, batch, state, draws)
             if draws is None or draws.step not in steps or used.get(draws.step, 0) >= lives:
                 return result
@@ -118,7 +121,7 @@ def test_a_run_that_stays_bad_ends_with_exit_code_5_and_a_dump(lab: Lab, poison:
     assert error.value.where == str(lab.path / "hurt" / "diverged.json")
     dump = json.loads((lab.path / "hurt" / "diverged.json").read_text(encoding="utf-8"))
     assert (dump["step"], dump["skipped_in_a_row"], dump["rate_scale"]) == (27, 5, 0.5)
-    assert dump["figures"]["nats"] == "nan"
+    assert dump["figures"]["sum"] == "nan"
     assert len(dump["lanes"]["0.h"]) == 4
     assert [record["step"] for record in lab.records("hurt")][-1] == 14
     last = Checkpoint.open(checkpoints(lab.path / "hurt" / "checkpoints")[-1])
@@ -180,7 +183,7 @@ def test_a_validation_loss_that_is_not_finite_sends_the_run_back_too(
         calls += 1
         result = sound(*arguments)
         assert result is not None
-        return dataclasses.replace(result, nats=math.nan) if 2 < calls <= 2 + times else result
+        return dataclasses.replace(result, mean=math.nan) if 2 < calls <= 2 + times else result
 
     monkeypatch.setattr(loop, "evaluate", evaluate)
     if times == 1:

@@ -3,14 +3,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from scanlibrary import ScanLibrary
 
-from charrnn.config.schema import Config, Train
+from charrnn.config.schema import LanguageConfig, Train, Windows
 from charrnn.errors import ConfigError, DeviceError, MissingExtraError
 from charrnn.runs import plan
 from charrnn.runs.plan import apply_plan, make_plan, with_scan
+from charrnn.stream.gather import TokenStream
+from charrnn.stream.lanes import LanePlan
+from charrnn.stream.windows import window_plan
 
 
 def test_a_resumed_run_keeps_its_number_of_threads() -> None:
@@ -19,13 +23,21 @@ def test_a_resumed_run_keeps_its_number_of_threads() -> None:
     assert make_plan(Train()).threads == torch.get_num_threads()
 
 
-def scanned(scan: str = "auto", **keys: Any) -> Config:
+def scanned(scan: str = "auto", **keys: Any) -> LanguageConfig:
     sections = {"model": {"core": {"kind": "mingru", "hidden": 4}}, "train": {"device": "cpu", "scan": scan}}
-    return Config.model_validate({"corpus": {"source": "x"}, "stream": {"chunk": 6}} | sections | keys)
+    return LanguageConfig.model_validate({"corpus": {"source": "x"}, "stream": {"chunk": 6}} | sections | keys)
 
 
-def planned(config: Config, former: dict[str, Any] | None = None) -> str | None:
-    return with_scan(make_plan(config.train, former), config, 3, former).scan
+def stream_of(config: LanguageConfig) -> TokenStream:
+    """A text of three rows, read as the config says."""
+    settings, tokens = config.stream, np.zeros(60, np.uint8)
+    if isinstance(settings, Windows):
+        return TokenStream(tokens, window_plan(settings, 60, np.zeros(1, np.int64), 1, training=True))
+    return TokenStream(tokens, LanePlan(60, 3, settings.chunk, settings.reach))
+
+
+def planned(config: LanguageConfig, former: dict[str, Any] | None = None) -> str | None:
+    return with_scan(make_plan(config.train, former), config, stream_of(config), former).scan
 
 
 def test_a_model_without_a_scan_has_no_form_of_one() -> None:
@@ -47,9 +59,9 @@ def test_the_form_of_a_scan_is_the_config_s_then_the_former_then_what_is_measure
     assert asked == [(3, 6, 4, torch.device("cpu"), "fp32"), (3, 9, 4, torch.device("cpu"), "fp32")]
 
 
-def on_cuda(config: Config, former: dict[str, Any] | None = None) -> str | None:
+def on_cuda(config: LanguageConfig, former: dict[str, Any] | None = None) -> str | None:
     """Planned for a CUDA device, whatever there is here."""
-    return with_scan(replace(make_plan(config.train, former), device="cuda:0"), config, 3, former).scan
+    return with_scan(replace(make_plan(config.train, former), device="cuda:0"), config, stream_of(config), former).scan
 
 
 def test_the_kernel_is_taken_on_cuda_where_it_is_installed(scan_library: ScanLibrary) -> None:

@@ -193,7 +193,7 @@ def test_a_changed_text_is_refused(lab: Lab) -> None:
     lab.stopped("run", 30)
     text = (lab.path / "text.txt").read_text()
     (lab.path / "text.txt").write_text(text[1:] + text[0])
-    with pytest.raises(DataError, match="text is not the one"):
+    with pytest.raises(DataError, match="data are not those"):
         lab.train("run", "resume")
 
 

@@ -70,7 +70,7 @@ def test_the_best_and_the_latest_are_kept(tmp_path: Path) -> None:
     saver, state, _ = make(tmp_path, keep=2)
     for step, nats in [(1, 3.0), (2, 2.0), (3, 1.0), (4, 2.0), (5, 1.0), (6, 1.5)]:
         state.step = step
-        state.history.append({"step": step, "nats": nats})
+        state.history.append({"step": step, "loss": nats})
         saver.save(state)
         assert (tmp_path / "last").read_text() == f"step-{step:08d}\n"
     assert steps(tmp_path) == [3, 5, 6]
@@ -80,10 +80,10 @@ def test_the_best_and_the_latest_are_kept(tmp_path: Path) -> None:
 def test_a_kill_between_a_checkpoint_and_its_pointers_is_mended_on_resume(tmp_path: Path) -> None:
     saver, state, _ = make(tmp_path, keep=1)
     state.step = 1
-    state.history.append({"step": 1, "nats": 3.0})
+    state.history.append({"step": 1, "loss": 3.0})
     saver.save(state)
     state.step = 2
-    state.history.append({"step": 2, "nats": 2.0})
+    state.history.append({"step": 2, "loss": 2.0})
     write_checkpoint(tmp_path / "checkpoints", 2, state.groups(), {"train": state.document()})
     resumed, _, _ = make(tmp_path, keep=1)
     resumed.resumed(state)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from lab import CONFIG, TEXT, Lab, Stopper, same_run
 
-from charrnn.config.schema import Config, Train
+from charrnn.config.schema import LanguageConfig
+from charrnn.config.schema.train import LanguageTrain
 from charrnn.errors import ConfigError, Interrupted
 from charrnn.runs.plan import make_plan, with_scan
 
@@ -94,14 +95,14 @@ def test_it_runs_on_the_cpu_whatever_there_is(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
-    assert make_plan(Train(engine="scratch")).device == "cpu"
-    assert make_plan(Train(engine="torch")).device == "cuda:0"
+    assert make_plan(LanguageTrain(engine="scratch")).device == "cpu"
+    assert make_plan(LanguageTrain(engine="torch")).device == "cuda:0"
 
 
 def test_no_form_of_a_scan_is_chosen_for_it() -> None:
-    plan = make_plan(Train(device="cpu"))
+    plan = make_plan(LanguageTrain(device="cpu"))
     for engine, form in (("scratch", None), ("torch", "loop")):
-        config = Config.model_validate(
+        config = LanguageConfig.model_validate(
             {
                 "corpus": {"source": "text.txt"},
                 "model": {"core": {"kind": "mingru"}},

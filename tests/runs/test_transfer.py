@@ -202,10 +202,10 @@ def test_on_the_same_alphabet_it_begins_where_the_other_was_best(lab: Lab, sourc
     with Console(quiet=True) as console:
         corpus = prepared(loaded, lab.path / "corpora", console, lambda: None).corpus
     task = LanguageTask(loaded.config, corpus)
-    state = new_state(task, loaded.config, CPU, origin_of(loaded.config))
+    state = new_state(task, CPU, origin_of(loaded.config))
     result = evaluate(task, state.model, "valid", CPU, lambda: None)
     assert result is not None
-    assert result.nats == history[-1]["nats"]
+    assert result.mean == history[-1]["nats"]
     assert (state.step, state.history, state.optimizer.state_dict()["state"]) == (0, [], {})
     assert not any(tensor.any() for tensor in state.lanes.values())
 

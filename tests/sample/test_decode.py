@@ -253,21 +253,21 @@ def test_a_stop_string_inside_one_symbol_ends_the_text_within_it() -> None:
 stops = st.lists(st.text("ab", min_size=1, max_size=4), max_size=3).map(tuple)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(text=st.text("abc", max_size=14), stop=stops)
 @example(text="abc", stop=("abc", "b"))
 def test_streaming_gives_what_cutting_the_whole_text_gives(text: str, stop: tuple[str, ...]) -> None:
     assert "".join(pieces(CHARACTERS, CHARACTERS.encode(text).tolist(), stop)) == cut(text, stop)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(words=st.lists(st.sampled_from(["a", "ab", "abc", "b", "c", " "]), max_size=8), stop=stops)
 def test_how_the_text_is_cut_into_symbols_plays_no_part(words: list[str], stop: tuple[str, ...]) -> None:
     ids = [1 + 256 + WORDS.symbols.index(word) for word in words]
     assert "".join(pieces(WORDS, ids, stop)) == cut("".join(words), stop)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(data=st.binary(max_size=12), stop=st.lists(st.text("aé\ufffd", min_size=1, max_size=2), max_size=2).map(tuple))
 def test_any_bytes_stream_as_they_decode(data: bytes, stop: tuple[str, ...]) -> None:
     ids = [1 + byte for byte in data]

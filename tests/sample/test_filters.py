@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
@@ -160,7 +160,6 @@ def test_scores_of_any_size_are_drawn_from_without_a_warning(
     assert found_V[0] == 0.0
 
 
-@settings(deadline=None)
 @given(
     logits_V=arrays_of.arrays(np.float32, st.integers(2, 30), elements=st.floats(-50, 50, width=32)),
     temperature=st.floats(0.05, 5.0),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import measure
+import page
 import pytest
 import recording
 import results
@@ -46,6 +47,13 @@ def text(checkout: Path) -> str:
     return str(checkout / "text.txt")
 
 
+def ratings(checkout: Path) -> tuple[str, ...]:
+    """The settings that give a config over ratings a small table."""
+    rows = "".join(f"{i % 17},{i % 23},{1 + i % 9 / 2}\n" for i in range(400))
+    (checkout / "ratings.csv").write_text(f"userId,movieId,rating\n{rows}", encoding="utf-8")
+    return f"corpus.source={checkout / 'ratings.csv'}", "corpus.names=null"
+
+
 def in_this_process(*arguments: str, program: tuple[str, ...] = measure.CHARRNN) -> dict[str, Any]:
     """As `measure.charrnn`, without the seconds that a process takes to load torch."""
     if program != measure.CHARRNN:
@@ -63,10 +71,11 @@ REAL = measure.charrnn
 def test_every_row_runs_for_a_few_steps(checkout: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "charrnn", in_this_process)
     settings = (f"corpus.source={text}", "corpus.split=[0.8,0.2,0]")
-    results.quick(Place("runs/quick", quick=True, settings=settings))
+    results.quick(Place("runs/quick", quick=True, settings=settings, ratings=ratings(checkout)))
     records = json.loads((checkout / "runs/quick/results.json").read_text(encoding="utf-8"))
     assert list(records) == list(rows.ROWS)
-    assert all(0.0 < record["figures"]["valid_nats"] < 20.0 for record in records.values())
+    losses = [record["figures"].get("valid_nats", record["figures"].get("test_mse")) for record in records.values()]
+    assert all(0.0 < loss < 20.0 for loss in losses)
     assert sorted(path.name for path in (checkout / "runs/quick").glob("*.svg") if "find-lr" not in path.name) == [
         "batchnorm.svg",
         "positions.svg",
@@ -174,3 +183,24 @@ def test_quick_is_no_result(few: dict[str, Row], checkout: Path) -> None:
 def test_other_arguments_are_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit, match="usage"):
         results.main(arguments)
+
+
+def test_rows_over_ratings_are_measured_by_five_masks(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "charrnn", in_this_process)
+    place = Place("runs/quick", quick=True, ratings=ratings(checkout))
+    measured = results.measured("E2", place, commit="none")
+    figures = measured["figures"]
+    scores = [figures[f"test_rmse_mask_{mask}"] for mask in measure.MASKS]
+    assert len(set(scores)) == 5
+    assert figures["test_rmse"] == pytest.approx(sum(scores) / 5)
+    drawn = page.page({"E2": results.complete("E2", measured, {})})
+    assert f"| {figures['test_rmse']:.4f} |" in drawn
+    assert "0.798 (MSE, course of 2016, lesson 4)" in drawn
+
+
+def test_rows_whose_data_nobody_offers_are_left_out_aloud(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CHARRNN_DATA", raising=False)
+    assert [name for name in rows.ROWS if rows.ROWS[name].needs is None] == list(results.measurable(Place()))
+    assert "E1: left out" in capsys.readouterr().err

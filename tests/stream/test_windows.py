@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.config.schema.stream import Windows
-from charrnn.contracts import Batch
 from charrnn.errors import DataError
 from charrnn.stream.chance import shuffled
-from charrnn.stream.gather import TokenStream, gather
+from charrnn.stream.gather import TokenBatch, TokenStream, gather
 from charrnn.stream.windows import WindowPlan, window_plan
 from charrnn.text.vocabulary import Vocabulary
 
@@ -47,7 +46,7 @@ def text(tokens: int) -> np.ndarray:
     return np.arange(1, tokens + 1, dtype=np.uint16)
 
 
-def epoch_of(plan: WindowPlan, epoch: int) -> list[Batch]:
+def epoch_of(plan: WindowPlan, epoch: int) -> list[TokenBatch]:
     stream = TokenStream(text(plan.tokens), plan)
     return [stream.batch(epoch * plan.steps_per_epoch + k, CPU) for k in range(plan.steps_per_epoch)]
 
@@ -63,7 +62,7 @@ def windows_by_hand(plan: WindowPlan) -> list[list[int]]:
     return whole if plan.last or whole[-1][-1] == plan.tokens - 1 else [*whole, rest]
 
 
-def windows_read(batches: list[Batch]) -> list[list[int]]:
+def windows_read(batches: list[TokenBatch]) -> list[list[int]]:
     """The places of the targets of every row that is not empty, whether they count or not."""
     rows = [row[mask].tolist() for batch in batches for row, mask in zip(batch.y_BT, batch.mask_BT, strict=True)]
     return [[token - 1 for token in row] for row in rows if row]

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from charrnn.config.schema import Config
+from charrnn.config.schema import LanguageConfig
 from charrnn.corpus.prepare import prepare
 from charrnn.tasks.language import LanguageTask
 
@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 
 def task(tmp_path: Path, text: str, **corpus: object) -> LanguageTask:
     (tmp_path / "text.txt").write_text(text, encoding="utf-8")
-    config = Config.model_validate(
+    config = LanguageConfig.model_validate(
         {
             "corpus": {"source": "text.txt", "split": [0.8, 0.2, 0.0], **corpus},
             "stream": {"lanes": 3, "chunk": 7},

@@ -9,10 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from charrnn.config.schema import Config
-from charrnn.contracts import Batch
+from charrnn.config.schema import LanguageConfig
 from charrnn.corpus.prepare import prepare
 from charrnn.models.core import Draws
+from charrnn.stream.gather import TokenBatch
 from charrnn.tasks.language import LanguageTask
 
 CPU = torch.device("cpu")
@@ -21,7 +21,7 @@ LANES = 3
 
 def task(folder: Path, stream: dict[str, Any] | None = None, **train: Any) -> LanguageTask:
     (folder / "text.txt").write_text("abcdefgh" * 20 + "hgfedcba" * 17, encoding="utf-8")
-    config = Config.model_validate(
+    config = LanguageConfig.model_validate(
         {
             "corpus": {"source": "text.txt", "split": [0.8, 0.2, 0.0]},
             "stream": {"lanes": LANES, "chunk": 7} | (stream or {}),
@@ -32,7 +32,7 @@ def task(folder: Path, stream: dict[str, Any] | None = None, **train: Any) -> La
     return LanguageTask(config, prepare(config.corpus, base=folder, corpora=folder / "corpora").corpus)
 
 
-def batch_of(language: LanguageTask, step: int) -> Batch:
+def batch_of(language: LanguageTask, step: int) -> TokenBatch:
     stream = language.stream("train")
     assert stream is not None
     return stream.batch(step, CPU)

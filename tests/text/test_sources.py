@@ -140,7 +140,8 @@ def test_other_schemes_are_file_names(tmp_path: Path, source: str) -> None:
 def test_unknown_names(tmp_path: Path) -> None:
     error = failure("named:nietsche", tmp_path)
     assert error.what == "there is no text named 'named:nietsche'"
-    assert error.why == "known: named:nietzsche, named:tiny-shakespeare"
+    assert error.why is not None
+    assert error.why.startswith("known: named:nietzsche, named:tiny-shakespeare, ")
     assert error.hint == "did you mean named:nietzsche?"
     assert failure("builtin:pyton-reference", tmp_path).hint == "did you mean builtin:python-reference?"
 
@@ -197,3 +198,19 @@ def test_known_texts_are_downloaded_otherwise(tmp_path: Path, monkeypatch: pytes
     found("named:nietzsche", tmp_path)
     folder = tmp_path / "corpora" / "downloads"
     assert asked == [("input.txt", "86c4e6aa", folder), ("nietzsche.txt", "23cf6987", folder)]
+
+
+def test_files_with_a_name_lie_where_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARRNN_DATA", str(tmp_path / "data"))
+    error = failure("named:names-by-language", tmp_path)
+    assert error.what == "the files of named:names-by-language are not at hand"
+    assert "$CHARRNN_DATA/names-by-language/" in str(error.hint)
+    folder = tmp_path / "data" / "names-by-language"
+    folder.mkdir(parents=True)
+    for name in ("Dutch.txt", "Czech.txt", "notes.md"):
+        (folder / name).write_text("x\n")
+    source = found("named:names-by-language", tmp_path)
+    assert [file.name for file in source.files] == ["names-by-language/Czech.txt", "names-by-language/Dutch.txt"]
+    assert source.name == "names-by-language"
+    monkeypatch.delenv("CHARRNN_DATA")
+    assert failure("named:sms-spam", tmp_path).hint is not None

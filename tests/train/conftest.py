@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from charrnn.config.schema import Config
+from charrnn.config.schema import LanguageConfig
 from charrnn.corpus.prepare import prepare
 from charrnn.models.core import State
 from charrnn.tasks.language import LanguageTask
@@ -23,7 +23,7 @@ def make_task(tmp_path: Path) -> Callable[..., LanguageTask]:
     def make(text: str = TEXT, **sections: Any) -> LanguageTask:
         source = tmp_path / "text.txt"
         source.write_text(text, encoding="utf-8")
-        config = Config.model_validate(
+        config = LanguageConfig.model_validate(
             {
                 "corpus": {"source": str(source), "split": [0.7, 0.2, 0.1]},
                 "stream": {"lanes": 4, "chunk": 10},

@@ -54,11 +54,11 @@ def test_the_moving_average_is_the_formula(task: LanguageTask, make_state: MakeS
 def test_nt_asgd_is_the_mean_since_validation_stalled(task: LanguageTask, make_state: MakeState) -> None:
     state = make_state(task)
     state.average = WeightAverage(NtAsgdAverage(kind="nt-asgd", patience=1), state.model)
-    state.history = [{"step": 0, "nats": nats} for nats in (2.0, 1.9, 1.8)]
+    state.history = [{"step": 0, "loss": nats} for nats in (2.0, 1.9, 1.8)]
     trained(task, state, 2)
     assert state.average.count == 0
     assert state.shown is state.model
-    state.history.append({"step": 2, "nats": 1.95})
+    state.history.append({"step": 2, "loss": 1.95})
     seen = trained(task, state, 5)
     assert state.average.count == 5
     assert state.shown is state.average.model
@@ -75,7 +75,7 @@ def test_the_trigger_is_algorithm_1_of_the_paper(nats: list[float], patience: in
         if len(logs) > patience and value > min(logs[: len(logs) - patience]):
             begun = True
         logs.append(value)
-    assert stalled([{"nats": value} for value in nats], patience) == begun
+    assert stalled([{"loss": value} for value in nats], patience) == begun
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_the_trigger_is_algorithm_1_of_the_paper(nats: list[float], patience: in
     ],
 )
 def test_the_trigger_by_hand(nats: list[float], patience: int, expected: bool) -> None:
-    assert stalled([{"nats": value} for value in nats], patience) is expected
+    assert stalled([{"loss": value} for value in nats], patience) is expected
 
 
 @pytest.mark.parametrize(("patience", "early_stop", "fits"), [(5, 5, False), (5, 6, False), (5, 7, True), (1, 3, True)])
@@ -101,9 +101,9 @@ def test_early_stopping_must_leave_averaging_time_to_begin(patience: int, early_
             Train.model_validate(given)
         return
     settings = Train.model_validate(given)
-    history = [{"step": i, "nats": nats} for i, nats in enumerate([3.0, 2.0, 1.0])]
+    history = [{"step": i, "loss": nats} for i, nats in enumerate([3.0, 2.0, 1.0])]
     while not should_stop(settings.early_stop, history):
-        history.append({"step": len(history), "nats": history[-1]["nats"] + 0.01})
+        history.append({"step": len(history), "loss": history[-1]["loss"] + 0.01})
     assert stalled(history[:-1], patience)
 
 
@@ -117,4 +117,4 @@ def test_training_goes_on_with_its_own_weights(task: LanguageTask, make_state: M
     own = evaluate(task, averaged.model, "valid", CPU, lambda: None)
     assert shown is not None
     assert own is not None
-    assert shown.nats != own.nats
+    assert shown.mean != own.mean

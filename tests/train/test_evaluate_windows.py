@@ -54,9 +54,9 @@ def test_every_window_counts_once_and_the_figure_does_not_depend_on_the_batch(
     each = losses(task, model.eval(), "valid")
     assert result.reading == {"windows": len(each)}
     assert result.count == sum(map(len, each))
-    assert result.nats == pytest.approx(sum(map(sum, each)) / result.count, rel=1e-12)
+    assert result.mean == pytest.approx(sum(map(sum, each)) / result.count, rel=1e-12)
     columns = [[row[k] for row in each if k < len(row)] for k in range(7)]
-    assert result.positions == pytest.approx([sum(column) / len(column) for column in columns], rel=1e-12)
+    assert result.figures["positions"] == pytest.approx([sum(column) / len(column) for column in columns], rel=1e-12)
 
 
 def test_a_document_within_a_window_is_a_cold_start_too(make_task: MakeTask, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_document_within_a_window_is_a_cold_start_too(make_task: MakeTask, tmp
         k, before = k + 1, token
     result = evaluate(task, model, "valid", CPU, nothing)
     assert result is not None
-    assert result.positions == pytest.approx([sum(column) / len(column) for column in columns], rel=1e-12)
+    assert result.figures["positions"] == pytest.approx([sum(column) / len(column) for column in columns], rel=1e-12)
 
 
 @pytest.mark.parametrize("stride", [None, 1, 3])
@@ -87,8 +87,8 @@ def test_many_to_one_counts_the_last_target_of_whole_windows(make_task: MakeTask
     result = evaluate(task, model, "valid", CPU, nothing)
     assert result is not None
     last = [row[-1] for row in losses(task, model.eval(), "valid") if len(row) == 7]
-    assert (result.count, result.reading, result.positions) == (len(last), {"windows": len(last)}, [])
-    assert result.nats == pytest.approx(sum(last) / len(last), rel=1e-12)
+    assert (result.count, result.reading, result.figures) == (len(last), {"windows": len(last)}, {})
+    assert result.mean == pytest.approx(sum(last) / len(last), rel=1e-12)
 
 
 def test_shuffled_training_text_gives_the_figure_of_the_text_in_order(make_task: MakeTask) -> None:
@@ -97,8 +97,8 @@ def test_shuffled_training_text_gives_the_figure_of_the_text_in_order(make_task:
     assert one is not None
     assert other is not None
     assert (one.count, one.reading) == (other.count, other.reading)
-    assert one.nats == pytest.approx(other.nats, rel=1e-12)
-    assert one.nats != other.nats, "the order is another, and so is the rounding"
+    assert one.mean == pytest.approx(other.mean, rel=1e-12)
+    assert one.mean != other.mean, "the order is another, and so is the rounding"
 
 
 @pytest.mark.parametrize("targets", ["each", "last"])
@@ -135,7 +135,7 @@ def test_an_update_learns_from_a_window_stream(make_task: MakeTask, make_state: 
     state, stream = make_state(task), task.stream("train")
     assert stream is not None
     state.model.train()
-    first = [update(task, state, stream.batch(step, CPU), 1.0).nats for step in range(stream.steps_per_epoch)]
+    first = [update(task, state, stream.batch(step, CPU), 1.0).sum for step in range(stream.steps_per_epoch)]
     for step in range(stream.steps_per_epoch, 6 * stream.steps_per_epoch):
         last = update(task, state, stream.batch(step, CPU), 1.0)
-    assert last.nats / last.count < 0.95 * first[0] / 28
+    assert last.sum / last.count < 0.95 * first[0] / 28

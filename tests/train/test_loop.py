@@ -71,7 +71,7 @@ def test_the_speed_of_a_resumed_run_counts_what_it_has_read_itself(make_task: Ma
     task = make_task(train={"precision": "fp64", "max_steps": 4, "log_every": 2}, evaluate={"every": 100})
     fresh = [record for record in run(task, make_state(task)) if record["split"] == "train"]
     resumed = make_state(task)
-    resumed.interval = Tally(nats=100.0, count=40_000, steps=1000)
+    resumed.interval = Tally(sum=100.0, count=40_000, steps=1000)
     again = [record for record in run(task, resumed) if record["split"] == "train"]
     assert [record["chars_per_second"] for record in again] == [record["chars_per_second"] for record in fresh]
     assert again[0]["nats"] != fresh[0]["nats"]

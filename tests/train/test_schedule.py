@@ -29,7 +29,7 @@ EPOCH = 10
 
 
 def history(*losses: float) -> list[dict[str, float]]:
-    return [{"step": 10.0 * i, "nats": loss} for i, loss in enumerate(losses)]
+    return [{"step": 10.0 * i, "loss": loss} for i, loss in enumerate(losses)]
 
 
 def factors(config: Schedule, steps: int, epoch: int = EPOCH) -> list[float]:

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from charrnn.contracts import Batch, Loss
+from charrnn.contracts import Loss
 from charrnn.models.core import Draws, State, reset_rows
+from charrnn.stream.gather import TokenBatch
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.state import TrainState
 from charrnn.train.step import update
@@ -80,7 +81,7 @@ def test_the_loss_is_a_mean_over_valid_targets_and_the_gradient_is_clipped(
     expected = F.cross_entropy(logits[last.mask_BT], last.y_BT[last.mask_BT], reduction="sum").item()
     clip = 1e-3
     result = update(task, state, last, clip)
-    assert result.nats == pytest.approx(expected, rel=1e-12)
+    assert result.sum == pytest.approx(expected, rel=1e-12)
     assert result.count == int(last.mask_BT.sum())
     norm = math.sqrt(sum(p.grad.square().sum().item() for p in state.model.parameters() if p.grad is not None))
     assert result.grad_norm > clip
@@ -101,7 +102,7 @@ def poisoned(part: str, value: float) -> Callable[[LanguageTask], None]:
     def poison(task: LanguageTask) -> None:
         sound = task.loss
 
-        def loss(model: nn.Module, batch: Batch, state: State, draws: Draws | None = None) -> Loss:
+        def loss(model: nn.Module, batch: TokenBatch, state: State, draws: Draws | None = None) -> Loss:
             result = sound(model, batch, state, draws)
             if part == "loss":
                 return dataclasses.replace(result, each=result.each * value)
@@ -182,7 +183,7 @@ def test_the_gradient_counts_new_targets_only_and_reaches_back_so_far(
         loss = F.cross_entropy(logits_BTV[:, -10:].flatten(0, 1), batches[step].y_BT.flatten())
         loss.backward()
         assert result.count == 40
-        assert result.nats / result.count == pytest.approx(loss.item(), rel=1e-12)
+        assert result.sum / result.count == pytest.approx(loss.item(), rel=1e-12)
         for name, parameter in state.model.named_parameters():
             torch.testing.assert_close(ours[name], parameter.grad, atol=1e-12, rtol=1e-9)
 
@@ -199,5 +200,5 @@ def test_the_optimizer_is_shown_the_loss_without_what_training_adds_to_it(
     stream = task.stream("train")
     assert stream is not None
     result = update(task, state, stream.batch(0, CPU), 1.0)
-    assert state.optimizer.state["eve"]["loss"].item() == result.nats / result.count
+    assert state.optimizer.state["eve"]["loss"].item() == result.sum / result.count
     assert state.optimizer.param_groups[0]["lr"] == 0.25

@@ -119,7 +119,7 @@ def test_a_loss_that_is_not_finite_ends_the_test_and_what_was_seen_counts(
         nonlocal count
         count += 1
         result = known(*arguments)  # type: ignore[arg-type]
-        return dataclasses.replace(result, nats=math.nan, skipped=True) if count > 45 else result
+        return dataclasses.replace(result, sum=math.nan, skipped=True) if count > 45 else result
 
     monkeypatch.setattr(step, "update", update)
     test = run(tuning)

@@ -207,6 +207,8 @@ def test_a_config_outside_its_own_space_has_nothing_to_be_held_against(tuning: T
 
 def test_trials_that_were_given_up_are_never_among_the_best() -> None:
     class Spy:
+        figures = "nats", "bits_per_char"
+
         def importances(self, judged: list[tuple[float, Any]], quantile: float) -> dict[str, float]:
             self.judged = judged
             return {}

@@ -24,7 +24,7 @@ def asked(study: Study, limit: int) -> Trial:
 
 
 def histories(*nats: float) -> list[dict[str, float]]:
-    return [{"step": step, "nats": value} for step, value in enumerate(nats, start=1)]
+    return [{"step": step, "loss": value} for step, value in enumerate(nats, start=1)]
 
 
 def test_the_first_trial_is_the_config_itself_where_the_space_holds_it(tuning: Tuning) -> None:

@@ -7,31 +7,44 @@ may change.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from charrnn.config.schema.base import Section
-from charrnn.config.schema.corpus import Corpus
+from charrnn.config.schema.base import Count, Section
+from charrnn.config.schema.classifier import ClassifierModel, RecurrentClassifier, ValuesInput
+from charrnn.config.schema.corpus import Corpus, Source
 from charrnn.config.schema.engine import check_engine
-from charrnn.config.schema.model import Network
+from charrnn.config.schema.labelled import PLACES, Images, Labelled
+from charrnn.config.schema.model import EmbeddingInput, Network
+from charrnn.config.schema.rate import Factors, RatingBatches, RatingModel, Ratings
 from charrnn.config.schema.stream import Lanes, Stream, Windows
-from charrnn.config.schema.train import Train
+from charrnn.config.schema.train import ClassifierTrain, LanguageTrain, RecurrentTrain, Train
 from charrnn.config.schema.tune import Tune
-from charrnn.config.schema.use import Evaluate, Sample
+from charrnn.config.schema.use import Evaluate, LanguageEvaluate, Sample
+from charrnn.config.schema.vectors import Contexts, SkipGram, WordCorpus, WordModel
 
 __all__ = [
     "BY_CONTENT",
+    "TASKS",
     "Config",
     "Corpus",
     "Evaluate",
     "Lanes",
+    "LanguageConfig",
     "Network",
+    "RateConfig",
+    "Ratings",
+    "RecurrentTrain",
     "Sample",
     "Section",
     "Train",
     "Tune",
+    "VectorsConfig",
     "Windows",
+    "config_class",
+    "config_from",
     "is_identity",
     "is_manner",
 ]
@@ -66,11 +79,32 @@ MANNER = (
 )
 """Keys (with all below them) that only say how to compute and what to report: a finished run stays finished."""
 
-BY_CONTENT = ("corpus.source", "corpus.sha256")
-"""Keys that only say where a text lies: on resume the text itself is compared."""
+BY_CONTENT = (
+    *(f"corpus.{place}" for place in PLACES),
+    "corpus.names.source",
+    "model.pretrained",
+    "model.input.pretrained",
+)
+"""Keys that only say where data or a file of vectors lie: on resume the content is compared."""
 
 
 class Config(Section):
+    """What the configs of all tasks have in common; each task has a class of its own."""
+
+    FIGURES: ClassVar[tuple[str, str]] = ("nats", "bits_per_char")
+    """What its mean loss is called in records, and the figure that users compare."""
+
+    task: str
+    corpus: Source
+    stream: Section
+    model: Section
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+    sample: Section | None = None
+    tune: Tune | None = None
+
+
+class LanguageConfig(Config):
     """One run, from the text to the samples."""
 
     task: Literal["language"] = "language"
@@ -79,20 +113,30 @@ class Config(Section):
     corpus: Corpus
     stream: Stream = Lanes()
     model: Network = Network()
-    train: Train = Train()
-    evaluate: Evaluate = Evaluate()
+    train: LanguageTrain = LanguageTrain()
+    evaluate: LanguageEvaluate = LanguageEvaluate()
     sample: Sample = Sample()
 
     tune: Tune | None = None
     """For `charrnn tune` only; a single run does not look at it."""
 
     @model_validator(mode="after")
-    def _the_engine_can(self) -> Config:
+    def _the_engine_can(self) -> LanguageConfig:
         check_engine(self.model, self.train)
         return self
 
     @model_validator(mode="after")
-    def _what_is_drawn_has_been_learned(self) -> Config:
+    def _begins_once(self) -> LanguageConfig:
+        given = isinstance(self.model.input, EmbeddingInput) and self.model.input.pretrained is not None
+        if given and self.train.start_from is not None:
+            raise ValueError(
+                "train.start_from and model.input.pretrained would both say what the embedding begins with: "
+                "remove one of the two"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_drawn_has_been_learned(self) -> LanguageConfig:
         last = isinstance(self.stream, Windows) and self.stream.targets == "last"
         if last and self.train.scheduled_sampling is not None:
             raise ValueError(
@@ -100,6 +144,99 @@ class Config(Section):
                 "stream.targets `last` only the one after the whole window is trained: remove one of the two"
             )
         return self
+
+
+class ItemBatches(Section):
+    """Items in batches: every epoch reads all of them in another order."""
+
+    kind: Literal["items"] = "items"
+
+    batch: Count = 64
+    """Items per update: the rows of a batch."""
+
+
+class ClassifyConfig(Config):
+    """One run over labelled items."""
+
+    FIGURES: ClassVar[tuple[str, str]] = ("nats", "accuracy")
+
+    task: Literal["classify"]
+    """What is trained: `classify` gives every item a label."""
+
+    corpus: Labelled
+    stream: ItemBatches = ItemBatches()
+    model: ClassifierModel = RecurrentClassifier()
+    train: ClassifierTrain = ClassifierTrain()
+    evaluate: Evaluate = Evaluate()
+
+    tune: Tune | None = None
+    """For `charrnn tune` only; a single run does not look at it."""
+
+    @model_validator(mode="after")
+    def _items_are_read_as_what_they_are(self) -> ClassifyConfig:
+        images, values = isinstance(self.corpus, Images), isinstance(self.model.input, ValuesInput)
+        if images and not values:
+            raise ValueError("a step of a picture is a vector of numbers: set model.input to {kind: values}")
+        if values and not images:
+            raise ValueError("a step of a text is a symbol: model.input `values` is for pictures")
+        return self
+
+
+class RateConfig(Config):
+    """One run over a table of ratings."""
+
+    FIGURES: ClassVar[tuple[str, str]] = ("mse", "rmse")
+
+    task: Literal["rate"]
+    """What is trained: `rate` predicts how a user rates an item."""
+
+    corpus: Ratings
+    stream: RatingBatches = RatingBatches()
+    model: RatingModel = Factors()
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+
+    tune: Tune | None = None
+    """For `charrnn tune` only; a single run does not look at it."""
+
+
+class VectorsConfig(Config):
+    """One run, from the text to the vectors of its words."""
+
+    task: Literal["vectors"]
+    """What is trained: `vectors` learns vectors of words from the words around them (word2vec)."""
+
+    corpus: WordCorpus
+    stream: Contexts = Contexts()
+    model: WordModel = SkipGram()
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+
+    tune: Tune | None = None
+    """For `charrnn tune` only; a single run does not look at it."""
+
+
+TASKS: Mapping[str, type[Config]] = {
+    "language": LanguageConfig,
+    "classify": ClassifyConfig,
+    "rate": RateConfig,
+    "vectors": VectorsConfig,
+}
+"""The tasks and their configs; `language` is what a config without `task:` means."""
+
+
+def config_class(values: Mapping[str, Any]) -> type[Config]:
+    """The class that the values of a config are meant for; that of `language` where they name no known task."""
+    return TASKS.get(str(values.get("task")), LanguageConfig)
+
+
+def config_from(values: Mapping[str, Any]) -> Config:
+    """A config of the task that the values name.
+
+    Raises:
+        ValidationError: they are no such config.
+    """
+    return config_class(values).model_validate(values)
 
 
 def is_identity(key: str) -> bool:

@@ -30,7 +30,13 @@ class SeparatedDocuments(Section):
 Documents = Annotated[FileDocuments | SeparatedDocuments, Field(discriminator="kind"), default_kind("separator")]
 
 
-class Corpus(Section):
+class Source(Section):
+    """Where data come from."""
+
+    source: Annotated[str, Field(min_length=1)]
+
+
+class Corpus(Source):
     """The text, its normal form, its unit, and its split."""
 
     source: Annotated[str, Field(min_length=1)]
@@ -77,24 +83,12 @@ class Corpus(Section):
     @field_validator("split")
     @classmethod
     def _splits_the_whole(cls, split: tuple[Part, ...]) -> tuple[Part, ...]:
-        if split.count("rest") > 1:
-            raise ValueError("only one part may be `rest`")
-        numbers = [part for part in split if part != "rest"]
-        if any(isinstance(part, float) for part in numbers):
-            if "rest" in split or abs(sum(map(float, numbers)) - 1.0) > 1e-9:
-                raise ValueError("fractions must sum to 1 (or give counts of tokens, one of them `rest`)")
-        elif "rest" not in split and numbers != [1, 0, 0]:
-            raise ValueError("one of three counts must be `rest`")
-        return split
+        return whole(split, "tokens")
 
     @field_validator("encoding")
     @classmethod
     def _known_encoding(cls, encoding: str) -> str:
-        try:
-            "".encode(encoding)  # unlike `codecs.lookup`, refuses what is no encoding of text: base64, zip
-        except (LookupError, ValueError):
-            raise ValueError(f"Python knows no encoding named {encoding!r}") from None
-        return encoding
+        return known_encoding(encoding)
 
     @model_validator(mode="after")
     def _bytes_are_bytes(self) -> Corpus:
@@ -107,3 +101,25 @@ class Corpus(Section):
             if changed:
                 raise ValueError(f"unit `byte` reads bytes as they are: remove {', '.join(changed)}")
         return self
+
+
+def whole(split: tuple[Part, ...], things: str = "items") -> tuple[Part, ...]:
+    """`split`, if it is fractions that sum to 1, or counts of `things` of which one is `rest`; else a ValueError."""
+    if split.count("rest") > 1:
+        raise ValueError("only one part may be `rest`")
+    numbers = [part for part in split if part != "rest"]
+    if any(isinstance(part, float) for part in numbers):
+        if "rest" in split or abs(sum(map(float, numbers)) - 1.0) > 1e-9:
+            raise ValueError(f"fractions must sum to 1 (or give counts of {things}, one of them `rest`)")
+    elif "rest" not in split and (numbers[0] != 1 or any(numbers[1:])):
+        raise ValueError(f"one of {'three' if len(split) == 3 else 'two'} counts must be `rest`")
+    return split
+
+
+def known_encoding(encoding: str) -> str:
+    """`encoding`, if Python knows it; else a ValueError."""
+    try:
+        "".encode(encoding)  # unlike `codecs.lookup`, refuses what is no encoding of text: base64, zip
+    except (LookupError, ValueError):
+        raise ValueError(f"Python knows no encoding named {encoding!r}") from None
+    return encoding

@@ -8,10 +8,10 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from charrnn.config.schema.model import EmbeddingInput, GatedCore, Network
-from charrnn.config.schema.train import Train
+from charrnn.config.schema.train import LanguageTrain
 
 
-def check_engine(model: Network, train: Train) -> None:
+def check_engine(model: Network, train: LanguageTrain) -> None:
     """Hold the network and the device against the engine.
 
     Raises:
@@ -22,7 +22,7 @@ def check_engine(model: Network, train: Train) -> None:
         raise ValidationError.from_exception_data("engine", refused)
 
 
-def _beyond_scratch(model: Network, train: Train) -> Iterator[InitErrorDetails]:
+def _beyond_scratch(model: Network, train: LanguageTrain) -> Iterator[InitErrorDetails]:
     core = model.core
     if isinstance(model.input, EmbeddingInput) and model.input.batchnorm:
         yield _beyond("BatchNorm", True, "model", "input", model.input.kind, "batchnorm")

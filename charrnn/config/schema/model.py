@@ -23,12 +23,25 @@ class EmbeddingInput(Section):
     size: Count = 64
     """Factors per symbol."""
 
+    pretrained: Annotated[str, Field(min_length=1)] | None = None
+    """A file of vectors, word2vec's text or GloVe's, plain or .gz, that the vectors of its symbols begin with; the
+    others begin fresh. Relative to the config's folder."""
+
+    frozen: bool = False
+    """Leave the table as it begins; needs `pretrained`."""
+
     batchnorm: bool = False
     """BatchNorm over all rows and times of the batch (Ioffe and Szegedy 2015); running statistics in
     evaluation."""
 
     dropout: Fraction = 0.0
     """Dropout on the input of the first layer."""
+
+    @model_validator(mode="after")
+    def _frozen_is_not_random(self) -> EmbeddingInput:
+        if self.frozen and self.pretrained is None:
+            raise ValueError("`frozen` keeps the vectors that the table begins with: give `pretrained` too")
+        return self
 
 
 class OneHotInput(Section):
@@ -215,6 +228,8 @@ class Network(Section):
         if self.head.tie:
             if not isinstance(self.input, EmbeddingInput):
                 raise ValueError("head.tie needs an embedding as input")
+            if self.input.frozen:
+                raise ValueError("head.tie trains the table as the output: it cannot be frozen")
             last = self.head.hidden[-1] if self.head.hidden else self.core.features
             if last != self.input.size:
                 raise ValueError(

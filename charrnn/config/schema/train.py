@@ -129,10 +129,6 @@ class Train(Section):
     max_steps: Count | None = None
     """Updates in all. With both, the shorter ends the run; with neither, it is 5,000 steps."""
 
-    start_from: Annotated[str, Field(min_length=1)] | None = None
-    """A run's folder, or a checkpoint's, whose weights this run begins with (also --from); of a run it is the best
-    checkpoint, else the last. Relative to the config's folder. `null` begins with fresh weights."""
-
     optimizer: Optimizer = AdamW()
     schedule: Schedule = CosineSchedule()
 
@@ -141,22 +137,11 @@ class Train(Section):
 
     guard: Guard = Guard()
 
-    regularization: Regularization = Regularization()
-
-    scheduled_sampling: Feedback | None = None
-    """Replace some inputs by symbols that the model itself draws, more and more of them (Bengio et al. 2015); `null`
-    always shows the true text."""
-
     average: Average | None = None
     """Evaluate, sample and keep as the run's model an average of the weights; training goes on with its own."""
 
     early_stop: EarlyStop | None = EarlyStop()
     """`null` trains to the end whatever validation says."""
-
-    engine: Literal["torch", "scratch"] = "torch"
-    """What computes the network and its derivatives: PyTorch, or `charrnn/scratch`, where all is written by hand in
-    NumPy; the same figures but for rounding. `scratch` runs on the CPU, its products on one thread, and knows neither
-    BatchNorm nor dropout inside the recurrence. See docs/scratch.md."""
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """`auto` takes a CUDA device when there is one; else `cpu`, `cuda`, `cuda:1`."""
@@ -171,12 +156,6 @@ class Train(Section):
     threads: Count | None = None
     """CPU threads; `null` takes what the machine offers. A resumed run keeps the number it began with."""
 
-    scan: Literal["auto", "loop", "tree", "kernel"] = "auto"
-    """How `mingru` and `minlstm` run over a chunk: step by step, as a tree of steps, or on CUDA in fp32 by the kernel
-    of the extra `scan`; they differ by rounding. `auto` takes the kernel on CUDA where it is installed, else the tree;
-    on a CPU it measures loop and tree when a run begins, and with `deterministic` takes the loop. A resumed run keeps
-    the form that it began with."""
-
     log_every: Count = 50
     """Steps between records of the training loss."""
 
@@ -187,6 +166,11 @@ class Train(Section):
 
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     """Everything random is derived from it."""
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether our own NumPy computes in place of PyTorch."""
+        return False
 
     @model_validator(mode="after")
     def _averages_before_it_stops(self) -> Train:
@@ -205,3 +189,44 @@ class Train(Section):
         if isinstance(value, dict) and value.get("epochs") is None and value.get("max_steps") is None:
             return {**value, "max_steps": DEFAULT_STEPS}
         return value
+
+
+class RecurrentTrain(Train):
+    """The training run of a recurrent model."""
+
+    start_from: Annotated[str, Field(min_length=1)] | None = None
+    """A run's folder, or a checkpoint's, whose weights this run begins with (also --from); of a run it is the best
+    checkpoint, else the last. Relative to the config's folder. `null` begins with fresh weights."""
+
+    scan: Literal["auto", "loop", "tree", "kernel"] = "auto"
+    """How `mingru` and `minlstm` run over a chunk: step by step, as a tree of steps, or on CUDA in fp32 by the kernel
+    of the extra `scan`; they differ by rounding. `auto` takes the kernel on CUDA where it is installed, else the tree;
+    on a CPU it measures loop and tree when a run begins, and with `deterministic` takes the loop. A resumed run keeps
+    the form that it began with."""
+
+
+class ClassifierTrain(RecurrentTrain):
+    """The training run of a classifier."""
+
+    label_smoothing: Fraction = 0.0
+    """The share of each label that is spread over all labels (Szegedy et al. 2016)."""
+
+
+class LanguageTrain(RecurrentTrain):
+    """The training run of a language model."""
+
+    regularization: Regularization = Regularization()
+
+    scheduled_sampling: Feedback | None = None
+    """Replace some inputs by symbols that the model itself draws, more and more of them (Bengio et al. 2015); `null`
+    always shows the true text."""
+
+    engine: Literal["torch", "scratch"] = "torch"
+    """What computes the network and its derivatives: PyTorch, or `charrnn/scratch`, where all is written by hand in
+    NumPy; the same figures but for rounding. `scratch` runs on the CPU, its products on one thread, and knows neither
+    BatchNorm nor dropout inside the recurrence. See docs/scratch.md."""
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether the engine is `scratch`."""
+        return self.engine == "scratch"

@@ -57,6 +57,13 @@ Dynamic = Annotated[RmsDynamic | SgdDynamic, Field(discriminator="kind"), defaul
 
 
 class Evaluate(Section):
+    """Validation while training goes on."""
+
+    every: Count | Literal["epoch"] = "epoch"
+    """Steps between evaluations, or `epoch`."""
+
+
+class LanguageEvaluate(Evaluate):
     """Validation: its own lanes and its own state, so that training's is untouched."""
 
     lanes: Count = 16
@@ -65,9 +72,6 @@ class Evaluate(Section):
 
     chunk: Count = 128
     """Tokens per row and step; for speed only, the figure does not depend on it."""
-
-    every: Count | Literal["epoch"] = "epoch"
-    """Steps between evaluations, or `epoch`."""
 
     dynamic: Dynamic = RmsDynamic()
     """How `charrnn evaluate --dynamic` lets a copy of the weights learn from the text that it has just predicted."""

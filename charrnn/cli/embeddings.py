@@ -1,0 +1,134 @@
+"""`charrnn embeddings`: maps of a model's vectors, and the vectors themselves as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from charrnn.cli import common
+from charrnn.errors import UsageError
+
+if TYPE_CHECKING:
+    from charrnn.report.projection import Projection
+
+_TITLES = {"pca": "PCA", "tsne": "t-SNE"}
+_LEAST = 4
+
+
+def embeddings(
+    run: Annotated[
+        Path | None,
+        typer.Argument(metavar="RUN", help="A run or a checkpoint; default: the newest run in runs/."),
+    ] = None,
+    method: Annotated[
+        Literal["pca", "tsne", "both"], typer.Option(help="How to map; t-SNE needs the extra `labels`.")
+    ] = "both",
+    top: Annotated[int, typer.Option(min=1, help="Map so many symbols, the most frequent.")] = 400,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg|png", help="Draw the maps (needs the extra `plots`).")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same map.")] = 1,
+    write: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all vectors as text instead; packed if it ends in .gz.")
+    ] = None,
+    form: Annotated[
+        Literal["word2vec", "glove"], typer.Option(help="The form of that text: with a line of counts, or without.")
+    ] = "word2vec",
+    quiet: common.Quiet = False,
+    as_json: common.Json = False,
+) -> None:
+    """Map the vectors of characters, words or items, each scaled to the length 1, into the plane.
+
+    Prints where each lies, and for each map its trustworthiness (are neighbours in the map neighbours in truth?) and
+    its continuity (are true neighbours kept together?): 1 is perfect.
+    """
+    from charrnn.logs.console import Console
+    from charrnn.runs.embedding import most_frequent, open_embedding
+
+    if picture is not None:
+        from charrnn.report.plots import check_picture
+
+        check_picture(picture)
+    if write is not None and picture is not None:
+        raise UsageError("--write and --picture exclude one another", hint="choose one of them")
+    embedding = open_embedding(run, common.RUNS)
+    if write is not None:
+        _write(embedding, write, form, as_json)
+        return
+    from charrnn.report.projection import check_method, project
+
+    methods = ["pca", "tsne"] if method == "both" else [method]
+    for each in methods:
+        check_method(each)
+    rows = most_frequent(embedding, common.CORPORA, top)
+    if len(rows) < _LEAST:
+        raise UsageError(f"a map needs {_LEAST} points, and there are {len(rows)}", where=embedding.folder)
+    with Console(quiet=quiet) as console:
+        console.note(f"mapping {len(rows)} of the {len(embedding.used)} vectors of {embedding.label}")
+    names = [embedding.names[row] for row in rows]
+    maps = [project(embedding.unit_VD[rows], each, seed) for each in methods]
+    if picture is not None:
+        _draw(picture, embedding.folder, names, maps)
+    if as_json:
+        common.write_json(
+            {
+                "checkpoint": str(embedding.folder),
+                "symbols": names,
+                "maps": [_told(shown) | {"points": shown.points_N2.tolist()} for shown in maps],
+            }
+        )
+    else:
+        common.write("".join(f"{line}\n" for line in _table(names, maps)))
+
+
+def _write(embedding: Any, path: Path, form: Literal["word2vec", "glove"], as_json: bool) -> None:
+    from charrnn.text.vectors_file import write_vectors
+
+    rows = embedding.used
+    write_vectors(path, [embedding.names[row] for row in rows], embedding.table_VD[rows], form)
+    if as_json:
+        common.write_json({"file": str(path), "form": form, "vectors": len(rows)})
+    else:
+        common.write(f"{path}\n")
+
+
+def _draw(path: Path, folder: Path, names: Sequence[str], maps: Sequence[Projection]) -> None:
+    from charrnn.report.maps import Map, draw_maps
+
+    run = folder.absolute().parent.parent.name
+    draw_maps(
+        path, [Map(f"{run}: {_TITLES[m.method]}", f"{_figures(m)}; {_faith(m)}", names, m.points_N2) for m in maps]
+    )
+
+
+def _told(shown: Projection) -> dict[str, Any]:
+    return {
+        "method": shown.method,
+        **shown.figures,
+        "trustworthiness": shown.trustworthiness,
+        "continuity": shown.continuity,
+        "neighbours": shown.neighbours,
+        "looked_at": shown.looked_at,
+    }
+
+
+def _faith(shown: Projection) -> str:
+    of = f"{shown.neighbours} neighbours of {shown.looked_at} points"
+    return f"trustworthiness {shown.trustworthiness:.4f}, continuity {shown.continuity:.4f} ({of})"
+
+
+def _figures(shown: Projection) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in shown.figures.items())
+
+
+def _table(names: Sequence[str], maps: Sequence[Projection]) -> Iterator[str]:
+    for shown in maps:
+        yield f"{_TITLES[shown.method]}: {_faith(shown)}, {_figures(shown)}"
+    width = max(6, *map(len, names))
+    yield ""
+    yield f"{'symbol':<{width}}" + "".join(f"{m.method + ' x':>12}{m.method + ' y':>12}" for m in maps)
+    for i, name in enumerate(names):
+        yield f"{name:<{width}}" + "".join(f"{m.points_N2[i, 0]:12.4f}{m.points_N2[i, 1]:12.4f}" for m in maps)

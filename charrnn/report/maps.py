@@ -1,0 +1,81 @@
+"""Maps: points with their names; as many names as have room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from charrnn.report.plots import write_figure
+
+_SIDE = 7.0
+_POINT_HEIGHT, _POINT_WIDTH = 9.5, 5.0  # of a letter, in points; its line is a little higher than itself
+_LONGEST = 24
+
+
+@dataclass(frozen=True)
+class Map:
+    """Named points.
+
+    Attributes:
+        title: what is shown.
+        note: a line below it.
+        names: one for each point; those in front are written first.
+        points_N2: where the points lie.
+    """
+
+    title: str
+    note: str
+    names: Sequence[str]
+    points_N2: np.ndarray
+
+
+def draw_maps(path: Path, maps: Sequence[Map]) -> None:
+    """Draw maps side by side; errors as those of `plots.grid_of_charts`."""
+
+    def draw(figure: Any) -> None:
+        for axes, shown in zip(figure.subplots(1, len(maps), squeeze=False).flat, maps, strict=True):
+            _draw(axes, shown)
+
+    write_figure(path, draw, (_SIDE * len(maps), _SIDE))
+
+
+def _draw(axes: Any, shown: Map) -> None:
+    x, y = shown.points_N2.T
+    axes.scatter(x, y, s=5.0, color="#0072B2", alpha=0.55, linewidths=0.0)
+    axes.margins(0.06)
+    axes.set_aspect("equal", "datalim")
+    axes.spines[:].set_visible(False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_title(shown.title, pad=20, parse_math=False)
+    axes.text(0.0, 1.012, shown.note, transform=axes.transAxes, fontsize=8, color="#666666", parse_math=False)
+    names = [name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…" for name in shown.names]
+    for number in _with_room(names, _in_points(shown.points_N2)):
+        axes.annotate(
+            names[number],
+            shown.points_N2[number],
+            xytext=(2.5, 2.0),
+            textcoords="offset points",
+            fontsize=7.5,
+            parse_math=False,
+        )
+
+
+def _in_points(points_N2: np.ndarray) -> np.ndarray:
+    """Where points come to lie on the page, in points of 1/72 inch, but for a shift."""
+    span = max(float(np.ptp(points_N2, axis=0).max()), 1e-12)
+    return points_N2 / span * (_SIDE * 72.0 * 0.85)
+
+
+def _with_room(names: Sequence[str], page_N2: np.ndarray) -> Iterator[int]:
+    """The names that can be written without lying on one that was written before."""
+    taken: list[tuple[float, float, float]] = []
+    for number, (name, (x, y)) in enumerate(zip(names, page_N2.tolist(), strict=True)):
+        end = x + _POINT_WIDTH * len(name)
+        if all(x > right or end < left or abs(y - height) > _POINT_HEIGHT for left, right, height in taken):
+            taken.append((x, end, y))
+            yield number

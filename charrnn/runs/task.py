@@ -1,0 +1,54 @@
+"""The task that a config names, over its data: the one place that knows all tasks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from charrnn.config.load import Loaded
+from charrnn.config.schema import ClassifyConfig, LanguageConfig, RateConfig, VectorsConfig
+from charrnn.contracts import Stream, Task
+from charrnn.logs.console import Console
+from charrnn.runs.corpus import prepared
+from charrnn.tasks.classify import ClassifyTask
+from charrnn.tasks.language import LanguageTask
+from charrnn.tasks.rate import RateTask
+from charrnn.tasks.vectors import VectorsTask
+from charrnn.text.watch import Check
+
+
+def task_of(loaded: Loaded, corpora: Path, console: Console, check: Check) -> Task:
+    """The task of a config; its data are prepared unless they are there.
+
+    Args:
+        loaded: the config.
+        corpora: where corpora are looked for and prepared.
+        console: shows the progress.
+        check: called now and then; it may raise to stop.
+
+    Raises:
+        DataError, UsageError, StorageError: the data cannot be prepared.
+    """
+    config, corpus = loaded.config, prepared(loaded, corpora, console, check).corpus
+    match config:
+        case LanguageConfig():
+            return LanguageTask(config, corpus)
+        case ClassifyConfig():
+            return ClassifyTask(config, corpus)
+        case RateConfig():
+            return RateTask(config, corpus)
+        case VectorsConfig():
+            return VectorsTask(config, corpus)
+    raise AssertionError(f"the task `{config.task}` has a config and no class")
+
+
+def say_remarks(task: Task, split: str, console: Console) -> None:
+    """Tell the user what should be known of a split before any figure of it."""
+    for remark in task.remarks(split):
+        console.note(remark)
+
+
+def training_stream(task: Task) -> Stream:
+    """The batches of the training split."""
+    stream = task.stream("train")
+    assert stream is not None, "an empty training split is refused when the data are prepared"
+    return stream

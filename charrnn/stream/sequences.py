@@ -1,0 +1,115 @@
+"""Labelled sequences in a batch: each source's rows are gathered straight into their place.
+
+Sequences are filled up behind their ends to the longest of the batch with whatever lies there: no model looks at it.
+
+Shapes: B rows (items), T steps, D values per step, C classes, N steps of all sequences of a source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from charrnn.stream.items import Fill
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """A source of labelled sequences.
+
+    Attributes:
+        steps: symbols, steps_N, or bytes, steps_ND; it may be memory-mapped.
+        offsets: where in `steps` each sequence begins, and where the last one ends.
+        labels: the number of each sequence's label; -1 where it has none.
+        highest: of values, the highest that there can be: it becomes 1.
+        soft: shares of the labels, one row per sequence, in place of `labels`; or None.
+    """
+
+    steps: np.ndarray
+    offsets: np.ndarray
+    labels: np.ndarray
+    highest: int = 255
+    soft: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def lengths(self, numbers: np.ndarray) -> np.ndarray:
+        """How many steps the sequences with these numbers have."""
+        lengths: np.ndarray = (self.offsets[numbers + 1] - self.offsets[numbers]).astype(np.int64)
+        return lengths
+
+    def write(self, x: np.ndarray, numbers: np.ndarray) -> None:
+        """Put the sequences with these numbers into the rows of x_BT or x_BTD."""
+        places_BT = self.offsets[numbers].astype(np.int64)[:, None] + np.arange(x.shape[1])
+        np.take(self.steps, places_BT, axis=0, out=x, mode="clip")
+
+
+@dataclass(frozen=True)
+class SequenceBatch:
+    """Sequences and what they should be called.
+
+    Attributes:
+        x: symbols x_BT, or values x_BTD from 0 to 1.
+        length_B: how many steps of each row are its sequence.
+        y_B: the numbers of the labels.
+        soft_BC: shares of the labels, where a source has them; of the other sources' rows, all in one label.
+        weight_B: how much each row counts.
+        shares: the rows of each source but the first, by its name.
+        rate: what the learning rate of this step is multiplied by.
+    """
+
+    x: Tensor
+    length_B: Tensor
+    y_B: Tensor
+    soft_BC: Tensor | None
+    weight_B: Tensor
+    shares: Mapping[str, slice]
+    rate: float = 1.0
+
+    @property
+    def rows(self) -> int:
+        """B."""
+        return len(self.y_B)
+
+
+def filling(sources: Mapping[str, Sequences]) -> Fill:
+    """How batches of these sources, in this order, are made."""
+    names, parts = list(sources), list(sources.values())
+    first = parts[0].steps
+
+    def fill(numbers: Sequence[np.ndarray], weight_B: np.ndarray, device: torch.device) -> SequenceBatch:
+        ends = np.cumsum([len(chosen) for chosen in numbers])
+        rows = [slice(end - len(chosen), end) for end, chosen in zip(ends.tolist(), numbers, strict=True)]
+        chosen = list(zip(parts, numbers, rows, strict=True))
+        length_B, y_B = np.empty(ends[-1], np.int64), np.empty(ends[-1], np.int64)
+        for source, items, place in chosen:
+            length_B[place], y_B[place] = source.lengths(items), source.labels[items]
+        x = np.empty((ends[-1], max(1, length_B.max()), *first.shape[1:]), first.dtype)
+        for source, items, place in chosen:
+            source.write(x[place], items)
+        on = [torch.from_numpy(array).to(device) for array in (x, length_B, y_B, weight_B)]
+        values = on[0].long() if first.ndim == 1 else on[0].float() / parts[0].highest
+        soft_BC = _soft(chosen, y_B)
+        shares = dict(zip(names[1:], rows[1:], strict=True))
+        return SequenceBatch(values, on[1], on[2], None if soft_BC is None else soft_BC.to(device), on[3], shares)
+
+    return fill
+
+
+def _soft(chosen: Sequence[tuple[Sequences, np.ndarray, slice]], y_B: np.ndarray) -> Tensor | None:
+    """The shares of the labels of all rows; None where no source has any but whole ones."""
+    classes = [source.soft.shape[1] for source, _, _ in chosen if source.soft is not None]
+    if not classes:
+        return None
+    soft_BC = np.zeros((len(y_B), classes[0]), np.float32)
+    for source, items, place in chosen:
+        if source.soft is not None:
+            np.take(source.soft, items, axis=0, out=soft_BC[place], mode="clip")
+        else:
+            soft_BC[place][np.arange(len(items)), y_B[place]] = 1.0
+    return torch.from_numpy(soft_BC)

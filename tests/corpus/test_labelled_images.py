@@ -1,0 +1,159 @@
+"""Pictures in idx files, and the digits that scikit-learn carries."""
+
+from __future__ import annotations
+
+import builtins
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from labelling import ALL, Workplace, idx, places
+
+from charrnn.corpus.labelled import LabelledCorpus
+from charrnn.errors import MissingExtraError
+from charrnn.text import blocks
+
+IMAGES = {"kind": "images", "source": "x", "labels": "y"}
+PIXELS = np.arange(5 * 2 * 3, dtype=np.uint8).reshape(5, 2, 3)
+LABELS = np.array([7, 2, 7, 11, 2], np.uint8)
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Workplace:
+    work = Workplace(tmp_path)
+    work.write("x", idx(PIXELS))
+    work.write("y", gzip.compress(idx(LABELS)))
+    return work
+
+
+def test_rows_and_pixels(work: Workplace) -> None:
+    for read, features, steps in (("rows", 3, 2), ("pixels", 1, 6)):
+        corpus = work.corpus(**IMAGES, read=read, split=ALL)
+        split = corpus.split("train")
+        assert (corpus.vocabulary, corpus.features, corpus.highest) == (None, features, 255)
+        assert corpus.labels == ("2", "7", "11")
+        assert [corpus.labels[number] for number in split.labels.tolist()] == ["7", "2", "7", "11", "2"]
+        assert (split.steps, split.lengths.tolist()) == (steps, [steps] * 5)
+        assert split.items.dtype == np.uint8
+        assert split.item(3).shape == (steps, features)
+        assert [split.item(i).reshape(2, 3).tolist() for i in range(5)] == PIXELS.tolist()
+        assert split.text(0) is None
+        assert places(split) == [f"x:{number}" for number in range(1, 6)]
+
+
+def test_a_test_set_and_pictures_without_labels(work: Workplace) -> None:
+    work.write("tx", gzip.compress(idx(PIXELS[3:] + 1)))
+    work.write("ty", idx(LABELS[3:]))
+    work.write("more", idx(PIXELS[:2] + 100))
+    given: dict[str, Any] = {"test_source": "tx", "test_labels": "ty", "unlabelled_source": "more", "split": [1, 0]}
+    corpus = work.corpus(**IMAGES, **given)
+    assert [corpus.labels[number] for number in corpus.split("test").labels.tolist()] == ["11", "2"]
+    assert corpus.split("test").items.tolist() == (PIXELS[3:] + 1).ravel().tolist()
+    assert corpus.split("unlabelled").items.tolist() == (PIXELS[:2] + 100).ravel().tolist()
+    assert [source.role for source in corpus.manifest.sources] == [
+        "items",
+        "labels",
+        "test",
+        "test labels",
+        "unlabelled",
+    ]
+    assert places(corpus.split("test")) == ["tx:1", "tx:2"]
+
+
+def test_an_item_may_end_anywhere_in_a_block(work: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    for block in range(1, 20):
+        monkeypatch.setattr(blocks, "BLOCK", block)
+        corpus = work.corpus(**IMAGES, split=ALL, seed=block)
+        assert corpus.split("train").items.tolist() == PIXELS.ravel().tolist()
+
+
+X, Y = idx(PIXELS), idx(LABELS)
+
+
+@pytest.mark.parametrize(
+    ("files", "what", "why"),
+    [
+        ({"x": X[:-1]}, "the idx file is cut short", "it holds 29 values, its header says 30"),
+        ({"y": Y[:-1]}, "the idx file is cut short", "it holds 4 values, its header says 5"),
+        ({"x": X[:10]}, "the idx file is cut short", "its header has 10 bytes of 16"),
+        ({"x": X + b"x"}, "the idx file holds more than its header says", None),
+        ({"y": Y + b"x"}, "the idx file holds more than its header says", None),
+        ({"x": b""}, "this is not an idx file of pictures", "it begins with nothing, and such a file with 00 00 08 03"),
+        (
+            {"x": Y},
+            "this is not an idx file of pictures",
+            "it begins with 00 00 08 01, and such a file with 00 00 08 03",
+        ),
+        ({"y": X}, "this is not an idx file of labels", "it begins with 00 00 08 03, and such a file with 00 00 08 01"),
+        ({"x": X[:2] + b"\x0d" + X[3:]}, "this is not an idx file of pictures", "it begins with 00 00 0d 03, and"),
+        ({"y": idx(LABELS[:4])}, "pictures and labels do not belong together", "there are 5 pictures and 4 labels"),
+        ({"x": idx(PIXELS[:0])}, "the idx file is empty or impossibly large", "its sizes are (0, 2, 3)"),
+        (
+            {"x": X[:4] + b"\xff" * 12 + X[16:]},
+            "the idx file is empty or impossibly large",
+            "its sizes are (4294967295",
+        ),
+        ({"x": gzip.compress(X)[:-9]}, "the gzip file is damaged", "Compressed file ended"),
+        ({"y": idx(LABELS * 0)}, "there is nothing to learn: all items have the same label", "it is '0'"),
+    ],
+)
+def test_files_that_are_refused(work: Workplace, files: dict[str, bytes], what: str, why: str | None) -> None:
+    for name, content in files.items():
+        work.write(name, content)
+    error = work.failure(**IMAGES, split=ALL)
+    assert (error.what, error.exit_code) == (what, 3)
+    assert str(error.why).startswith(str(why))
+    named = [work.place(name) for name in (("x", "y") if "together" in what else files)]
+    assert str(error.where) == ("x" if "nothing to learn" in what else "\n".join(named))
+
+
+def test_labels_are_read_to_their_end(work: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "BLOCK", len(Y))
+    work.write("y", Y + b"x")
+    assert work.failure(**IMAGES, split=ALL).what == "the idx file holds more than its header says"
+
+
+def test_pictures_of_another_size(work: Workplace) -> None:
+    work.write("more", idx(PIXELS.reshape(5, 3, 2)))
+    error = work.failure(**IMAGES, unlabelled_source="more", split=ALL)
+    assert error.what == "the pictures are of another size than those of corpus.source"
+    assert (error.where, error.why) == (work.place("more"), "(3, 2) here, (2, 3) there")
+
+
+def test_one_file_and_no_folder(work: Workplace) -> None:
+    work.write("many/a", X)
+    work.write("many/b", X)
+    error = work.failure(kind="images", source="many", labels="y")
+    assert (error.what, error.why) == ("corpus.source must be a single idx file", "these are 2 files")
+    error = work.failure(kind="images", source="x", labels="z")
+    assert (error.what, error.where, error.hint) == ("there is no such source", work.place("z"), "check corpus.labels")
+
+
+@pytest.mark.slow
+def test_digits(work: Workplace) -> None:
+    datasets = pytest.importorskip("sklearn.datasets", reason="the extra `labels` is not installed")
+    corpus: LabelledCorpus = work.corpus(kind="images", source="builtin:digits", split=ALL)
+    split = corpus.split("train")
+    bunch = datasets.load_digits()
+    assert (corpus.labels, corpus.features, corpus.highest) == (tuple("0123456789"), 8, 16)
+    assert (len(split), split.steps) == (1797, 8)
+    assert split.items.tolist() == bunch.images.ravel().tolist()
+    assert split.labels.tolist() == bunch.target.tolist()
+    assert split.place(0) == "builtin:digits:1"
+    assert corpus.folder.name.startswith("digits-")
+
+
+def test_digits_without_their_package(work: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *args: Any, **keys: Any) -> Any:
+        if name.startswith("sklearn"):
+            raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
+        return real(name, *args, **keys)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    error = work.failure(kind="images", source="builtin:digits")
+    assert isinstance(error, MissingExtraError)
+    assert error.hint == "pip install 'charrnn[labels]'"
