@@ -9,7 +9,7 @@ from charrnn.report.plots import Chart, Line, grid_of_charts
 
 Records = dict[str, dict[str, Any]]
 
-HEADLINES = ("L3", "L6", "Elman-2018", "L6-2018", "L7", "L11", "L10-mingru", "tiny", "tiny-dynamic", "demo", "demo-L11")
+HEADLINES = ("L3", "L6", "L9-elman", "L6-2018", "L7", "L11", "L10-mingru", "tiny", "tiny-dynamic", "demo", "demo-L11")
 """The rows that the README shows."""
 
 RATINGS = (

@@ -61,13 +61,6 @@ ROWS = {
         "configs/course/l6-stateful.yaml",
         measure.over_seeds("model.input.batchnorm", ("with BatchNorm", "without BatchNorm")),
     ),
-    "Elman-2018": Row(
-        "Elman's network, Nietzsche lower-cased, split of 2018",
-        "configs/nietzsche-elman.yaml",
-        measure.trained,
-        1.482,
-        VALIDATION,
-    ),
     "L6-2018": Row(
         "stateful LSTM 256, the same text and split", "configs/nietzsche-lstm.yaml", measure.trained, 1.358, VALIDATION
     ),
@@ -104,7 +97,13 @@ ROWS = {
     ),
     "L8-gru": Row("NumPy by hand: GRU", "configs/course/l8-scratch-gru.yaml", measure.trained, 2.01, TRAINING),
     "L8-lstm": Row("NumPy by hand: LSTM", "configs/course/l8-scratch-lstm.yaml"),
-    "L9-elman": Row("Elman's network feeds back its hidden state", "configs/course/l9-elman.yaml"),
+    "L9-elman": Row(
+        "Elman's network feeds back its hidden state",
+        "configs/course/l9-elman.yaml",
+        measure.trained,
+        1.482,
+        VALIDATION,
+    ),
     "L9-jordan": Row(
         "Jordan's network feeds back its output", "configs/course/l9-jordan.yaml", source="L9-elman", against="L9-elman"
     ),

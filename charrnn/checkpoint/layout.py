@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 TENSORS = ".safetensors"
 DOCUMENT = ".json"
