@@ -246,7 +246,7 @@ def test_a_file_that_the_disk_cannot_read_is_refused(folder: Path, monkeypatch: 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format": 2}, {"format": "1"}, {"format": None}, {"kind": "corpus"}, {"kind": ["checkpoint"]},
+        {"format": 1}, {"format": "1"}, {"format": None}, {"kind": "corpus"}, {"kind": ["checkpoint"]},
         {"step": 13}, {"step": "x"}, {"step": None}, {"step": float("inf")}, {"step": float("nan")}, {"step": {}},
         {"files": []}, {"files": None}, {"files": {"train.json": 1}}, {"files": {"train.json": {}}},
         {"files": {"train.json": {"bytes": float("inf"), "sha256": ""}}},

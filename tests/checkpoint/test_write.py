@@ -95,7 +95,7 @@ def test_the_manifest_lists_size_and_digest_of_every_other_file(tmp_path: Path) 
     names = ["model.safetensors", "train.json"]
     assert sorted(os.listdir(folder)) == sorted([MANIFEST, *names])
     assert manifest == {
-        "format": 1,
+        "format": 2,
         "kind": "checkpoint",
         "step": 1200,
         "files": {
