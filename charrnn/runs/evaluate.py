@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,16 @@ import torch
 from torch import nn
 
 from charrnn.checkpoint.read import Checkpoint
-from charrnn.config.load import Loaded, flatten
+from charrnn.config.load import Loaded
 from charrnn.config.schema import LanguageConfig, Windows
 from charrnn.corpus.tokens import TokenCorpus
-from charrnn.errors import ConfigError, DataError, DivergedError, UsageError
+from charrnn.errors import DataError, DivergedError, UsageError
 from charrnn.logs.console import Console
 from charrnn.models.minimal import use_form
 from charrnn.runs.corpus import language, prepared
 from charrnn.runs.memory import out_of_memory
 from charrnn.runs.plan import apply_plan, make_plan, with_scan
-from charrnn.runs.resume import change, check_corpus, differences
-from charrnn.runs.use import config_of
+from charrnn.runs.resume import as_prepared, check_corpus, check_model
 from charrnn.tasks.language import LanguageTask
 from charrnn.text.watch import Watch
 from charrnn.train.dynamic import evaluate_dynamically
@@ -32,7 +31,6 @@ from charrnn.train.state import load_model
 POSITIONS = "mean nats at position k after a cold start"
 
 _POSITIONS_OF_LANES = 64
-_OF_THE_MODEL = ("task", "corpus.", "model.", "train.precision")
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def evaluate_run(
         Interrupted: a signal asked to stop.
     """
     config = language(loaded.config)
-    _check_model(checkpoint, loaded)
+    check_model(checkpoint, loaded)
     _check_dynamic(config, wanted)
     corpus = _corpus(checkpoint, loaded, corpora, console, interrupt)
     _check_split(corpus, wanted)
@@ -182,26 +180,11 @@ def _check_dynamic(config: LanguageConfig, wanted: Wanted) -> None:
         )
 
 
-def _check_model(checkpoint: Checkpoint, loaded: Loaded) -> None:
-    changed = differences(flatten(config_of(checkpoint)), flatten(loaded.config))
-    wrong = [change(*difference) for difference in changed if difference[0].startswith(_OF_THE_MODEL)]
-    if wrong:
-        raise ConfigError(
-            "the config is not the one that this model was trained with",
-            where=checkpoint.folder,
-            why="\n".join(["key: in the checkpoint → in the config", *wrong]),
-            hint="leave these keys as they were; `evaluate` and how to compute may be set",
-        )
-
-
 def _corpus(
     checkpoint: Checkpoint, loaded: Loaded, corpora: Path, console: Console, interrupt: Interrupt
 ) -> TokenCorpus:
     """The corpus that the model was trained with: found under whatever name it has, else prepared."""
-    digest = checkpoint.document("config")["corpus_digest"][:8]
-    there = sorted(corpora.glob(f"*-{digest}"))
-    name = there[0].name.removesuffix(f"-{digest}") if there else loaded.base.name
-    corpus = prepared(replace(loaded, name=name), corpora, console, interrupt.check).corpus
+    corpus = prepared(as_prepared(checkpoint, loaded, corpora), corpora, console, interrupt.check).corpus
     try:
         check_corpus(checkpoint, corpus)
     except DataError as error:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from charrnn.checkpoint.read import Checkpoint
+from charrnn.config.load import Loaded, flatten
 from charrnn.config.render import flow
 from charrnn.config.schema import BY_CONTENT, is_identity
 from charrnn.contracts import Corpus
 from charrnn.errors import ConfigError, DataError
+from charrnn.runs.use import config_of
 from charrnn.text.vocabulary import Vocabulary
+
+_OF_THE_MODEL = ("task", "corpus.", "model.", "train.precision")
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
@@ -63,6 +69,31 @@ def check_config(before: Mapping[str, Any], now: Mapping[str, Any], where: objec
             hint="give these keys their former values, or start anew with --out DIR or --force",
         )
     return taken
+
+
+def check_model(checkpoint: Checkpoint, loaded: Loaded) -> None:
+    """Hold the config that a model is to be measured with against the one that it was trained with.
+
+    Raises:
+        ConfigError: a key that makes the model or its data what they are has changed.
+    """
+    changed = differences(flatten(config_of(checkpoint)), flatten(loaded.config))
+    wrong = [change(*difference) for difference in changed if difference[0].startswith(_OF_THE_MODEL)]
+    if wrong:
+        raise ConfigError(
+            "the config is not the one that this model was trained with",
+            where=checkpoint.folder,
+            why="\n".join(["key: in the checkpoint → in the config", *wrong]),
+            hint="leave these keys as they were; `evaluate` and how to compute may be set",
+        )
+
+
+def as_prepared(checkpoint: Checkpoint, loaded: Loaded, corpora: Path) -> Loaded:
+    """The config under the name that the data of a checkpoint were prepared with, where they are still there; else
+    under that of its folder."""
+    digest = checkpoint.document("config")["corpus_digest"][:8]
+    there = sorted(corpora.glob(f"*-{digest}"))
+    return replace(loaded, name=there[0].name.removesuffix(f"-{digest}") if there else loaded.base.name)
 
 
 def check_corpus(checkpoint: Checkpoint, corpus: Corpus) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,18 @@ import torch
 from torch import nn
 
 from charrnn.checkpoint.read import Checkpoint
-from charrnn.config.load import Loaded, flatten
+from charrnn.config.load import Loaded
 from charrnn.contracts import Task
-from charrnn.errors import ConfigError, DataError, DivergedError
+from charrnn.errors import DataError, DivergedError
 from charrnn.logs.console import Console
 from charrnn.runs.memory import out_of_memory
 from charrnn.runs.plan import apply_plan, make_plan, with_scan
-from charrnn.runs.resume import change, check_corpus, differences
+from charrnn.runs.resume import as_prepared, check_corpus, check_model
 from charrnn.runs.task import say_remarks, task_of, training_stream
-from charrnn.runs.use import config_of
 from charrnn.train.evaluate import evaluate
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.state import load_model
 
-_OF_THE_MODEL = ("task", "corpus.", "model.", "train.precision")
 _IN_ORDER = (1, 1)
 
 
@@ -81,11 +78,9 @@ def open_trained(
     Raises:
         ConfigError, DataError, CheckpointError: they do not belong together; see `score_run`.
     """
-    _check_model(checkpoint, loaded)
+    check_model(checkpoint, loaded)
     about = checkpoint.document("config")
-    there = sorted(corpora.glob(f"*-{about['corpus_digest'][:8]}"))  # under whatever name it was prepared
-    name = there[0].name.rpartition("-")[0] if there else loaded.base.name
-    task = task_of(replace(loaded, name=name), corpora, console, interrupt.check)
+    task = task_of(as_prepared(checkpoint, loaded, corpora), corpora, console, interrupt.check)
     check_corpus(checkpoint, task.corpus)
     plan = make_plan(loaded.config.train, about["plan"])
     device = apply_plan(plan)
@@ -96,15 +91,3 @@ def open_trained(
     model = task.model().to(device)
     load_model(model, checkpoint)
     return task, model.eval(), device
-
-
-def _check_model(checkpoint: Checkpoint, loaded: Loaded) -> None:
-    changed = differences(flatten(config_of(checkpoint)), flatten(loaded.config))
-    wrong = [change(*difference) for difference in changed if difference[0].startswith(_OF_THE_MODEL)]
-    if wrong:
-        raise ConfigError(
-            "the config is not the one that this model was trained with",
-            where=checkpoint.folder,
-            why="\n".join(["key: in the checkpoint → in the config", *wrong]),
-            hint="leave these keys as they were; `evaluate` and how to compute may be set",
-        )
