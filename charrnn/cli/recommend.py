@@ -11,11 +11,11 @@ from charrnn.cli import common
 
 
 def recommend(
+    user: Annotated[str, typer.Option(metavar="ID", help="The user's own id, as in the table.")],
     run: Annotated[
         Path | None,
         typer.Argument(metavar="RUN", help="A run over ratings, or a checkpoint; default: the newest run in runs/."),
     ] = None,
-    user: Annotated[str, typer.Option(metavar="ID", help="The user's own id, as in the table.")] = ...,  # type: ignore[assignment]
     count: Annotated[int, typer.Option("-k", min=1, help="How many items.")] = 10,
     config: Annotated[
         Path | None, typer.Option(help="The config of the run, for a checkpoint that is not in its run's folder.")
