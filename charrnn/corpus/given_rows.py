@@ -13,6 +13,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from charrnn.config.tree import one_line
 from charrnn.corpus.labelled_corpus import LabelledCorpus, LabelledSplit
 from charrnn.errors import DataError
@@ -23,6 +26,7 @@ MAY_BE_GIVEN = ("train", "unlabelled", "test")
 that such labels are for."""
 
 _ITEM = re.compile(r"([a-z]+):([0-9]{1,18})")
+_JUDGE = "what such labels do is judged by validation, so none of its items may be trained on with one"
 _SHOWN = 120
 _SUM_MAY_MISS = 1e-3
 
@@ -30,6 +34,19 @@ _SUM_MAY_MISS = 1e-3
 def item_digest(split: LabelledSplit, number: int) -> str:
     """What proves an item to be the one that was meant: 8 hexadecimal digits of the SHA-256 of its values."""
     return hashlib.sha256(split.item(number).tobytes()).hexdigest()[:8]
+
+
+def repeats(corpus: LabelledCorpus, part: str, of: str) -> NDArray[np.bool_]:
+    """For each item of `part` whether the same item also lies in the part `of`.
+
+    Only an unlabelled source of its own can bring such items in: what a corpus splits, it splits by distinct item.
+    """
+    split = corpus.split(part)
+    if part != "unlabelled" or corpus.manifest.counts.unlabelled_held_out == 0:
+        return np.zeros(len(split), np.bool_)
+    other = corpus.split(of)
+    held = {other.item(number).tobytes() for number in range(len(other))}
+    return np.array([split.item(number).tobytes() in held for number in range(len(split))], np.bool_)
 
 
 @dataclass(frozen=True)
@@ -59,7 +76,7 @@ class Columns:
         self._count = len(header)
         self._labels = {label: number for number, label in enumerate(corpus.labels)}
         self._splits = {name: corpus.split(name) for name in MAY_BE_GIVEN}
-        self._held_out = len(corpus.split("valid"))
+        self._validates = repeats(corpus, "unlabelled", "valid")
         twice = next((name for name in header if header.count(name) > 1 and _is_read(name)), None)
         if twice is not None:
             raise DataError(f"two columns are named {twice!r}", where=place, hint="remove one of the two")
@@ -110,6 +127,10 @@ class Columns:
         kept = self._field(fields, "kept") if "kept" in self._at else "1"
         if kept not in ("0", "1"):
             raise DataError(f"`kept` is 1 or 0, not {short(kept)!r}", where=place, hint="1 is trained on, 0 is not")
+        if kept == "1" and split.name == "unlabelled" and self._validates[number]:
+            raise DataError(
+                f"unlabelled:{number} is the same as a validation item", where=place, why=_JUDGE, hint="set `kept` to 0"
+            )
         return GivenRow(part, number, label, confidence, kept == "1", p_C, place)
 
     def _field(self, fields: list[str], name: str) -> str:
@@ -121,7 +142,7 @@ class Columns:
             raise DataError(
                 f"{text} is a validation item",
                 where=place,
-                why="what such labels do is judged by validation, so none of its items may have one",
+                why=_JUDGE,
                 hint="to train on validation items with their own labels, mix in a part {kind: split, split: valid}",
             )
         if match is None or match[1] not in MAY_BE_GIVEN:
