@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.errors import CharRnnError, StorageError, UsageError
+from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from charrnn.config.load import Loaded
@@ -65,30 +65,10 @@ def on_device(overrides: list[str] | None, device: str | None) -> list[str]:
     return [*(overrides or []), *([f"train.device={device}"] if device else [])]
 
 
-class ReaderLeft(CharRnnError):
-    """Whoever read standard output has gone, as `head` does; 141 is what a shell shows for SIGPIPE."""
-
-    exit_code = 141
-
-
 def write(text: str) -> None:
-    """Put a piece of the result on standard output, at once; nothing else writes there.
-
-    Raises:
-        ReaderLeft: nobody reads any more.
-        StorageError: the system refused, as a full disk does.
-    """
-    if sys.stdout is None:
-        raise ReaderLeft("standard output is closed")
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except OSError as error:
-        # Python flushes standard output once more when it ends, and must find nothing to complain of.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            raise ReaderLeft("the reader of standard output has left") from None
-        raise StorageError("cannot write", where="standard output", why=error.strerror) from error
+    """Put a piece of the result on standard output, at once; errors as those of `Output.write`."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def write_json(value: dict[str, Any]) -> None:
