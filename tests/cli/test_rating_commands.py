@@ -67,6 +67,12 @@ def test_find_lr_and_tune_speak_of_the_loss_by_its_name(shell: Shell) -> None:
     space = "tune: {trials: 2, max_steps: 12, space: {model.l2: {kind: log, low: 1e-5, high: 1e-2}}}\n"
     rating_lab(shell.path, CONFIG + space)
     assert "       mse\n" in shell("find-lr", "config.yaml", "--steps", "30").stdout
+    curve = json.loads(shell("find-lr", "config.yaml", "--steps", "30", "--json").stdout)
+    assert len(curve["mse"]) == len(curve["rates"])
+    assert not {"nats", "losses"} & curve.keys()
+    picture = (shell.path / "config-find-lr.svg").read_text()
+    assert "mse" in picture
+    assert "nats" not in picture
     told = shell("tune", "config.yaml").stdout
     assert "RMSE" in told
     assert "mse in validation" in (shell.path / "studies" / "config" / "report.md").read_text()
