@@ -49,7 +49,7 @@ def embeddings(
     from charrnn.runs.embedding import most_frequent, open_embedding
 
     if picture is not None:
-        from charrnn.report.plots import check_picture
+        from charrnn.report.picture import check_picture
 
         check_picture(picture)
     if write is not None and picture is not None:

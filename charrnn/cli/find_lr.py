@@ -76,7 +76,7 @@ def find_lr(
 
 def _target(asked: Path | None, name: str, console: Console) -> Path | None:
     """Where the picture goes; a picture that nobody asked for is not drawn where its extra is missing."""
-    from charrnn.report.plots import check_picture
+    from charrnn.report.picture import check_picture
 
     target = asked or Path(f"{name}-find-lr.svg")
     try:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.report.plots import write_figure
+from charrnn.report.picture import write_figure
 
 _SIDE = 7.0
 _POINT_HEIGHT, _POINT_WIDTH = 9.5, 5.0  # of a letter, in points; its line is a little higher than itself
@@ -34,7 +34,7 @@ class Map:
 
 
 def draw_maps(path: Path, maps: Sequence[Map]) -> None:
-    """Draw maps side by side; errors as those of `plots.grid_of_charts`."""
+    """Draw maps side by side; errors as those of `picture.write_figure`."""
 
     def draw(figure: Any) -> None:
         for axes, shown in zip(figure.subplots(1, len(maps), squeeze=False).flat, maps, strict=True):
