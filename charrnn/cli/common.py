@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ from charrnn.errors import UsageError
 if TYPE_CHECKING:
     from charrnn.config.load import Loaded
     from charrnn.logs.console import Console
+    from charrnn.runs.named_vectors import NamedVectors
 
 RUNS = Path("runs")
 CORPORA = Path("corpora")
@@ -26,6 +27,10 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the config, as in --set train.epochs=3."),
 ]
 Device = Annotated[str | None, typer.Option(metavar="auto|cpu|cuda[:N]", help="The same as --set train.device=…")]
+Of = Annotated[
+    Literal["items", "users"] | None,
+    typer.Option(help="Of a model of ratings: whose vectors; the items' unless you say otherwise."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but results and errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
@@ -63,6 +68,12 @@ def load_config_or_source(text: str, overrides: list[str] | None, console: Conso
 def on_device(overrides: list[str] | None, device: str | None) -> list[str]:
     """The overrides with that of --device."""
     return [*(overrides or []), *([f"train.device={device}"] if device else [])]
+
+
+def named(vectors: NamedVectors, row: int) -> dict[str, Any]:
+    """What a row of vectors stands for, for `--json`: its symbol or id, and its name if anything says so."""
+    title = {} if vectors.titles is None else {"name": vectors.titles[row]}
+    return {vectors.thing: vectors.names[row], **title}
 
 
 def write(text: str) -> None:
