@@ -28,16 +28,17 @@ TABLES = {
     ("histories", "users"): "of_items.target_YD",
 }
 RARE = [f"x{number}" for number in range(9)]
+NAMES = ["Twin", "Twin", "FILM, NUMBER 1"]
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """Runs over the small table and nine films more with a rating each; two of these have one name."""
+    """Runs over the small table and nine films more with a rating each: two have one name, one another's."""
     lab = rating_lab(tmp_path_factory.mktemp("vectors"))
     with (lab.path / "ratings.csv").open("a") as file:
         file.writelines(f"u000,{film},3.0,0\n" for film in RARE)
     with (lab.path / "films.csv").open("a") as file:
-        file.writelines(f"{film},{'Twin' if film in RARE[:2] else film.upper()}\n" for film in RARE)
+        file.writelines(f'{film},"{name}"\n' for film, name in zip(RARE, NAMES, strict=False))
     for name in {name for name, _ in TABLES}:
         lab.train(name, "new", None, f"model={MODELS[name]}", "train.epochs=1")
     return lab
@@ -91,7 +92,7 @@ def test_an_item_goes_by_its_id_or_its_whole_name(lab: Lab) -> None:
     found = vectors(lab, "factors")
     assert found.names[found.row("01")] == "01"
     assert found.names[found.row("Film, number 1")] == "01"
-    assert found.names[found.row("film, NUMBER 1")] == "01"
+    assert found.names[found.row("film, NUMBER 3")] == "03"
     assert found.titles is not None
     assert found.titles[found.row("014")] == "014", "nothing names it"
     assert vectors(lab, "factors", "users").titles is None
@@ -102,6 +103,9 @@ def test_a_name_that_is_none_or_of_several_is_told_with_what_there_is(lab: Lab) 
     with pytest.raises(UsageError, match="2 items are called 'Twin'") as error:
         found.row("Twin")
     assert "x0, x1" in str(error.value.hint)
+    with pytest.raises(UsageError, match="2 items are called 'film, number 1'") as error:
+        found.row("film, number 1")
+    assert "01, x2" in str(error.value.hint)
     with pytest.raises(UsageError, match="knows no item 'NUMBER 1'") as error:
         found.row("NUMBER 1")
     for near in ("01 (Film, number 1)", "010 (Film, number 10)"):
