@@ -106,7 +106,7 @@ def ours(config: str, settings: Sequence[str], runs: str, pairs: Judged) -> dict
     records = [json.loads(line) for line in (ROOT / outcome["run"] / "metrics.jsonl").read_text().splitlines()]
     trained = [record for record in records if record["split"] == "train"]
     seconds = (trained[-1]["time"] - trained[0]["time"]) / (trained[-1]["epoch"] - trained[0]["epoch"])
-    embedding = open_embedding(ROOT / outcome["run"], ROOT / "runs")
+    embedding = open_embedding(ROOT / outcome["run"], ROOT / "runs", ROOT / "corpora")
     vectors = {embedding.names[row]: embedding.table_VD[row] for row in embedding.used}
     return {**scored(vectors, pairs), "seconds_per_epoch": round(seconds, 2), "nats": outcome["best"]["nats"]}
 

@@ -19,12 +19,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
 from charrnn.baselines.counts import START, UNSEEN, Ids, Level, Tokens, count_levels
-from charrnn.baselines.discounting import Floats, Tally
+from charrnn.baselines.discounting import Floats
+from charrnn.baselines.smoothing import Smoothing
 from charrnn.errors import DataError, UsageError
 from charrnn.text.watch import Check, no_check
 
@@ -34,33 +34,6 @@ Places = Callable[[int, int], Ids]
 
 BLOCK = 1 << 20
 """Tokens scored at a time: bounds the memory of scoring, and has no influence on the result."""
-
-
-class _Smoothing(NamedTuple):
-    """One level's part of the interpolation: `direct` by n-gram id (G + 1,), `gamma` by context id (K + 1,).
-
-    The last entry of each is that of `UNSEEN`, which is -1: nothing of its own, and all of the lower order.
-    """
-
-    direct: Floats
-    gamma: Floats
-
-    @classmethod
-    def of(cls, level: Level, tally: Tally, contexts: int, vocabulary_size: int) -> _Smoothing:
-        """Discount one level, whose contexts have the ids 0 … `contexts` - 1."""
-        context = level.keys // vocabulary_size
-        taken = tally.taken()
-        total = np.bincount(context, weights=tally.counts, minlength=contexts + 1)
-        direct = np.zeros(len(taken) + 1)
-        direct[:-1] = (tally.counts - taken) / total[context]
-        gamma = np.ones(contexts + 1)
-        all_taken = np.bincount(context, weights=taken, minlength=contexts + 1)
-        np.divide(all_taken, total, out=gamma, where=total > 0)
-        return cls(direct, gamma)
-
-    def interpolate(self, lower: Floats, contexts: Ids, grams: Ids) -> Floats:
-        """p_n at M positions, shape (M,), from p_{n-1} there and the ids of contexts and n-grams."""
-        return self.direct[grams] + self.gamma[contexts] * lower
 
 
 def _lane_places(count: int, lanes: int) -> Places:
@@ -242,12 +215,12 @@ class KneserNey:
             contexts = _contexts(ids, length, len(words))
             ids = words if length == 1 else level.find(contexts, words, self.vocabulary_size)
             here = contexts[block], ids[block]
-            highest = _Smoothing.of(level, level.raw, context_count, self.vocabulary_size)
+            highest = Smoothing.of(level, level.raw, context_count, self.vocabulary_size)
             p = highest.interpolate(lower, *here)
             nats = np.where(length <= longest, -np.log(p), nats)
             yield nats
             if level.continuations is not None:
-                below = _Smoothing.of(level, level.continuations, context_count, self.vocabulary_size)
+                below = Smoothing.of(level, level.continuations, context_count, self.vocabulary_size)
                 lower = below.interpolate(lower, *here)
             context_count = len(level.keys)
 

@@ -6,15 +6,16 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from charrnn.errors import CharRnnError, StorageError, UsageError
+from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from charrnn.config.load import Loaded
     from charrnn.logs.console import Console
+    from charrnn.runs.named_vectors import NamedVectors
 
 RUNS = Path("runs")
 CORPORA = Path("corpora")
@@ -26,6 +27,10 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the config, as in --set train.epochs=3."),
 ]
 Device = Annotated[str | None, typer.Option(metavar="auto|cpu|cuda[:N]", help="The same as --set train.device=…")]
+Of = Annotated[
+    Literal["items", "users"] | None,
+    typer.Option(help="Of a model of ratings: whose vectors; the items' unless you say otherwise."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but results and errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
@@ -65,30 +70,16 @@ def on_device(overrides: list[str] | None, device: str | None) -> list[str]:
     return [*(overrides or []), *([f"train.device={device}"] if device else [])]
 
 
-class ReaderLeft(CharRnnError):
-    """Whoever read standard output has gone, as `head` does; 141 is what a shell shows for SIGPIPE."""
-
-    exit_code = 141
+def named(vectors: NamedVectors, row: int) -> dict[str, Any]:
+    """What a row of vectors stands for, for `--json`: its symbol or id, and its name if anything says so."""
+    title = {} if vectors.titles is None else {"name": vectors.titles[row]}
+    return {vectors.thing: vectors.names[row], **title}
 
 
 def write(text: str) -> None:
-    """Put a piece of the result on standard output, at once; nothing else writes there.
-
-    Raises:
-        ReaderLeft: nobody reads any more.
-        StorageError: the system refused, as a full disk does.
-    """
-    if sys.stdout is None:
-        raise ReaderLeft("standard output is closed")
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except OSError as error:
-        # Python flushes standard output once more when it ends, and must find nothing to complain of.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            raise ReaderLeft("the reader of standard output has left") from None
-        raise StorageError("cannot write", where="standard output", why=error.strerror) from error
+    """Put a piece of the result on standard output, at once; errors as those of `Output.write`."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def write_json(value: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from charrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from charrnn.report.projection import Projection
+    from charrnn.runs.named_vectors import Chosen, NamedVectors
 
 _TITLES = {"pca": "PCA", "tsne": "t-SNE"}
 _LEAST = 4
@@ -26,7 +27,8 @@ def embeddings(
     method: Annotated[
         Literal["pca", "tsne", "both"], typer.Option(help="How to map; t-SNE needs the extra `labels`.")
     ] = "both",
-    top: Annotated[int, typer.Option(min=1, help="Map so many symbols, the most frequent.")] = 400,
+    top: Annotated[int, typer.Option(min=1, help="Map so many, the most frequent or the most rated.")] = 400,
+    of: common.Of = None,
     picture: Annotated[
         Path | None, typer.Option(metavar="FILE.svg|png", help="Draw the maps (needs the extra `plots`).")
     ] = None,
@@ -40,21 +42,21 @@ def embeddings(
     quiet: common.Quiet = False,
     as_json: common.Json = False,
 ) -> None:
-    """Map the vectors of characters, words or items, each scaled to the length 1, into the plane.
+    """Map the vectors of characters, words, items or users, each scaled to the length 1, into the plane.
 
     Prints where each lies, and for each map its trustworthiness (are neighbours in the map neighbours in truth?) and
     its continuity (are true neighbours kept together?): 1 is perfect.
     """
     from charrnn.logs.console import Console
-    from charrnn.runs.embedding import most_frequent, open_embedding
+    from charrnn.runs.embedding import open_embedding
 
     if picture is not None:
-        from charrnn.report.plots import check_picture
+        from charrnn.report.picture import check_picture
 
         check_picture(picture)
     if write is not None and picture is not None:
         raise UsageError("--write and --picture exclude one another", hint="choose one of them")
-    embedding = open_embedding(run, common.RUNS)
+    embedding = open_embedding(run, common.RUNS, common.CORPORA, of)
     if write is not None:
         _write(embedding, write, form, as_json)
         return
@@ -63,28 +65,24 @@ def embeddings(
     methods = ["pca", "tsne"] if method == "both" else [method]
     for each in methods:
         check_method(each)
-    rows = most_frequent(embedding, common.CORPORA, top)
-    if len(rows) < _LEAST:
-        raise UsageError(f"a map needs {_LEAST} points, and there are {len(rows)}", where=embedding.folder)
-    with Console(quiet=quiet) as console:
-        console.note(f"mapping {len(rows)} of the {len(embedding.used)} vectors of {embedding.label}")
-    names = [embedding.names[row] for row in rows]
-    maps = [project(embedding.unit_VD[rows], each, seed) for each in methods]
-    if picture is not None:
-        _draw(picture, embedding.folder, names, maps)
-    if as_json:
-        common.write_json(
-            {
-                "checkpoint": str(embedding.folder),
-                "symbols": names,
-                "maps": [_told(shown) | {"points": shown.points_N2.tolist()} for shown in maps],
-            }
+    chosen = embedding.most_frequent(top)
+    if len(chosen.rows) < _LEAST:
+        raise UsageError(
+            f"a map needs {_LEAST} points, and there are {len(chosen.rows)}", where=embedding.origin.folder
         )
+    with Console(quiet=quiet) as console:
+        console.note(f"mapping {embedding.origin.label}: {_count(embedding, chosen)}")
+        maps = [project(embedding.unit_VD[chosen.rows], each, seed) for each in methods]
+        if picture is not None:
+            _draw(picture, embedding, chosen, maps)
+            console.note(f"the picture is {picture}")
+    if as_json:
+        common.write_json(_told(embedding, chosen, maps))
     else:
-        common.write("".join(f"{line}\n" for line in _table(names, maps)))
+        common.write("".join(f"{line}\n" for line in _table(embedding, chosen, maps)))
 
 
-def _write(embedding: Any, path: Path, form: Literal["word2vec", "glove"], as_json: bool) -> None:
+def _write(embedding: NamedVectors, path: Path, form: Literal["word2vec", "glove"], as_json: bool) -> None:
     from charrnn.text.vectors_file import write_vectors
 
     rows = embedding.used
@@ -95,24 +93,41 @@ def _write(embedding: Any, path: Path, form: Literal["word2vec", "glove"], as_js
         common.write(f"{path}\n")
 
 
-def _draw(path: Path, folder: Path, names: Sequence[str], maps: Sequence[Projection]) -> None:
+def _draw(path: Path, embedding: NamedVectors, chosen: Chosen, maps: Sequence[Projection]) -> None:
     from charrnn.report.maps import Map, draw_maps
 
-    run = folder.absolute().parent.parent.name
+    run = embedding.origin.folder.absolute().parent.parent.name
+    names = [(embedding.titles or embedding.names)[row] for row in chosen.rows]
+    shown = f"{_count(embedding, chosen)}; names where there is room, in this order"
     draw_maps(
-        path, [Map(f"{run}: {_TITLES[m.method]}", f"{_figures(m)}; {_faith(m)}", names, m.points_N2) for m in maps]
+        path,
+        [Map(f"{run}: {_TITLES[m.method]}", (shown, f"{_figures(m)}; {_faith(m)}"), names, m.points_N2) for m in maps],
     )
 
 
-def _told(shown: Projection) -> dict[str, Any]:
+def _told(embedding: NamedVectors, chosen: Chosen, maps: Sequence[Projection]) -> dict[str, Any]:
+    rows = chosen.rows.tolist()
     return {
-        "method": shown.method,
-        **shown.figures,
-        "trustworthiness": shown.trustworthiness,
-        "continuity": shown.continuity,
-        "neighbours": shown.neighbours,
-        "looked_at": shown.looked_at,
+        "checkpoint": str(embedding.origin.folder),
+        f"{embedding.thing}s": [embedding.names[row] for row in rows],
+        **({} if embedding.titles is None else {"names": [embedding.titles[row] for row in rows]}),
+        "maps": [
+            {
+                "method": shown.method,
+                **shown.figures,
+                "trustworthiness": shown.trustworthiness,
+                "continuity": shown.continuity,
+                "neighbours": shown.neighbours,
+                "looked_at": shown.looked_at,
+                "points": shown.points_N2.tolist(),
+            }
+            for shown in maps
+        ],
     }
+
+
+def _count(embedding: NamedVectors, chosen: Chosen) -> str:
+    return f"{len(chosen.rows)} of the {len(embedding.used)} {embedding.thing}s, {chosen.order}"
 
 
 def _faith(shown: Projection) -> str:
@@ -124,11 +139,13 @@ def _figures(shown: Projection) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in shown.figures.items())
 
 
-def _table(names: Sequence[str], maps: Sequence[Projection]) -> Iterator[str]:
+def _table(embedding: NamedVectors, chosen: Chosen, maps: Sequence[Projection]) -> Iterator[str]:
     for shown in maps:
         yield f"{_TITLES[shown.method]}: {_faith(shown)}, {_figures(shown)}"
-    width = max(6, *map(len, names))
+    names, titles = [embedding.names[row] for row in chosen.rows], embedding.titles
+    width = max(len(embedding.thing), *map(len, names))
     yield ""
-    yield f"{'symbol':<{width}}" + "".join(f"{m.method + ' x':>12}{m.method + ' y':>12}" for m in maps)
+    yield f"{embedding.thing:<{width}}" + "".join(f"{m.method + ' x':>12}{m.method + ' y':>12}" for m in maps)
     for i, name in enumerate(names):
-        yield f"{name:<{width}}" + "".join(f"{m.points_N2[i, 0]:12.4f}{m.points_N2[i, 1]:12.4f}" for m in maps)
+        title = "" if titles is None else f"  {titles[chosen.rows[i]]}"
+        yield f"{name:<{width}}" + "".join(f"{m.points_N2[i, 0]:12.4f}{m.points_N2[i, 1]:12.4f}" for m in maps) + title

@@ -49,7 +49,7 @@ def evaluate(
     from charrnn.train.interrupt import listening
 
     if picture is not None:
-        from charrnn.report.plots import check_picture
+        from charrnn.report.picture import check_picture
 
         check_picture(picture)
     settings = common.on_device(overrides, device)

@@ -14,6 +14,7 @@ from charrnn.cli import common
 from charrnn.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from charrnn.config.schema import Config
     from charrnn.logs.console import Console
     from charrnn.tune.range_test import RangeTest
 
@@ -48,7 +49,7 @@ def find_lr(
 
         test = range_test(loaded, common.CORPORA, console, interrupt, low, high, steps)
         if target is not None:
-            _draw(target, loaded.name, test, loaded.config.FIGURES[0])
+            _draw(target, loaded.name, test, _figure(loaded.config, " per "))
             console.note(f"the picture is {target}")
         if loaded.config.train.optimizer.kind in ("eve", "adagrad"):
             console.note(
@@ -60,12 +61,11 @@ def find_lr(
         if test.still_falling:
             console.note(f"the loss falls up to the last rate, so the suggestion may be too low: {test.ended}")
     if as_json:
-        common.write_json(
-            {"suggestion": test.suggestion, **asdict(test), "picture": None if target is None else str(target)}
-        )
+        told = asdict(test)
+        told[loaded.config.FIGURES[0]] = told.pop("losses")
+        common.write_json({**told, "picture": None if target is None else str(target)})
         return
-    loss = "nats/token" if loaded.config.task == "language" else loaded.config.FIGURES[0]
-    common.write(f"      rate  {loss:>10}\n")
+    common.write(f"      rate  {_figure(loaded.config, '/'):>10}\n")
     remarks = {test.rates.index(test.lowest): "  lowest"}
     if test.suggestion >= test.rates[0]:
         remarks[_nearest(test, test.suggestion)] = "  suggested"
@@ -76,7 +76,7 @@ def find_lr(
 
 def _target(asked: Path | None, name: str, console: Console) -> Path | None:
     """Where the picture goes; a picture that nobody asked for is not drawn where its extra is missing."""
-    from charrnn.report.plots import check_picture
+    from charrnn.report.picture import check_picture
 
     target = asked or Path(f"{name}-find-lr.svg")
     try:
@@ -89,15 +89,20 @@ def _target(asked: Path | None, name: str, console: Console) -> Path | None:
     return target
 
 
-def _draw(path: Path, name: str, test: RangeTest, loss: str) -> None:
+def _figure(config: Config, per: str) -> str:
+    """What the loss is called; that of a language model says what it is a mean over."""
+    return f"{config.FIGURES[0]}{per}token" if config.task == "language" else config.FIGURES[0]
+
+
+def _draw(path: Path, name: str, test: RangeTest, figure: str) -> None:
     from charrnn.report.plots import Line, Mark, line_chart
 
     line_chart(
         path,
-        [Line("each step", test.rates, test.nats), Line("smoothed", test.rates, test.smooth)],
+        [Line("each step", test.rates, test.losses), Line("smoothed", test.rates, test.smooth)],
         title=f"{name}: loss while the learning rate grows",
         x_label="learning rate",
-        y_label="nats per token" if loss == "nats" else loss,
+        y_label=figure,
         log_x=True,
         marks=[Mark(f"suggested {test.suggestion:g}", test.suggestion), Mark("lowest", test.lowest)],
     )

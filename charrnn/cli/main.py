@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
-from typing import Annotated
+from contextlib import redirect_stdout, suppress
+from typing import Annotated, TextIO, cast
 
 import typer
 
@@ -24,7 +24,8 @@ from charrnn.cli import (
     train,
     tune,
 )
-from charrnn.errors import CharRnnError, Interrupted
+from charrnn.cli.output import Output, ReaderLeft
+from charrnn.errors import CharRnnError, Interrupted, StorageError
 
 app = typer.Typer(
     name="charrnn",
@@ -65,18 +66,20 @@ def root(
 
 def main() -> None:
     """Run the program; every way out has its exit code (README, "Exit codes")."""
-    try:
-        app()
-    except common.ReaderLeft as error:
-        sys.exit(error.exit_code)
-    except CharRnnError as error:
-        _report(error)
-        sys.exit(error.exit_code)
+    with redirect_stdout(cast(TextIO, Output(sys.stdout))):
+        try:
+            app()
+        except ReaderLeft as error:
+            sys.exit(error.exit_code)
+        except CharRnnError as error:
+            _report(error)
+            sys.exit(error.exit_code)
 
 
 def _report(error: CharRnnError) -> None:
     if "--json" in sys.argv and not isinstance(error, Interrupted):
-        common.write_json(error.as_dict())
+        with suppress(ReaderLeft, StorageError):  # the error itself is what counts
+            common.write_json(error.as_dict())
     from charrnn.logs.console import printable
 
     with suppress(OSError):  # nobody reads it

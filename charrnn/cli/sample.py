@@ -83,7 +83,7 @@ def _shown(text: str) -> str:
     """On a terminal a model must not be able to send escape sequences; elsewhere the text is what it is."""
     from charrnn.logs.console import printable
 
-    return printable(text) if sys.stdout is not None and sys.stdout.isatty() else text
+    return printable(text) if sys.stdout.isatty() else text
 
 
 def _read(path: Path) -> str:

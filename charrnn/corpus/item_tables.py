@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterator
 from difflib import get_close_matches
 from itertools import chain
@@ -93,18 +94,16 @@ def _column(settings: Table, key: str, first: list[str], place: str) -> int:
         return first.index(wanted)
     if wanted in first:
         raise DataError(f"two columns are named {wanted!r}", where=place, hint=f"give corpus.{key} as a number from 1")
-    raise _no_column(key, wanted, first, place)
+    raise _no_column(key, wanted, first, place, "; or corpus.header: false if the first row is no header")
 
 
-def _no_column(key: str, wanted: str, there: list[str], place: str) -> DataError:
+def _no_column(key: str, wanted: str, there: list[str], place: str, or_else: str = "") -> DataError:
     close = get_close_matches(wanted, there, n=1, cutoff=0.5)
     return DataError(
         f"there is no column {wanted!r} for corpus.{key}",
         where=place,
         why=f"the columns are {', '.join(map(repr, there[:20]))}"[:400] if there else "there are no columns",
-        hint=f"did you mean {close[0]!r}?"
-        if close
-        else f"set corpus.{key}; or corpus.header: false if the first row is no header",
+        hint=f"did you mean {close[0]!r}?" if close else f"set corpus.{key}{or_else}",
     )
 
 
@@ -176,14 +175,23 @@ def _json_rows(texts: ItemTexts, settings: Table, lines: Iterator[str], name: st
 
 
 def _object(line: str, place: str) -> dict[str, Any]:
+    outermost: list[tuple[str, Any]] = []
+
+    def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        outermost[:] = pairs  # objects end from the inside to the outside
+        return dict(pairs)
+
     try:
-        value = json.loads(line)
+        value = json.loads(line, object_pairs_hook=keep)
     except (ValueError, RecursionError) as error:
         column = f":{error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         why = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         raise DataError("the line is not JSON", where=place + column, why=why) from error
     if not isinstance(value, dict):
         raise DataError(f"the line is not a JSON object but {_short(value)}", where=place)
+    if len(value) < len(outermost):  # JSON itself would keep the last of two and say nothing
+        twice, _ = Counter(key for key, _ in outermost).most_common(1)[0]
+        raise DataError(f"two columns are named {twice!r}", where=place, hint="give one of them another name")
     return value
 
 

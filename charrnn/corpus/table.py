@@ -73,11 +73,14 @@ def column(header: Row, name: str, key: str) -> int:
     names = [field.strip() for field in header.fields]
     if names.count(name) == 1:
         return names.index(name)
+    twice = name in names
     raise DataError(
-        f"there is no column named {name!r}" if name not in names else f"two columns are named {name!r}",
+        f"two columns are named {name!r}" if twice else f"there is no column named {name!r}",
         where=f"{header.label}:{header.number}:1",
         why=f"the columns are {', '.join(names)}",
-        hint=f"set {key} (and corpus.delimiter, if these are not the columns)",
+        hint=f"give one of them another name in this line, or set {key} to another column"
+        if twice
+        else f"set {key} (and corpus.delimiter, if these are not the columns)",
     )
 
 

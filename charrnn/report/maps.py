@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.report.plots import write_figure
+from charrnn.report.picture import write_figure
 
 _SIDE = 7.0
 _POINT_HEIGHT, _POINT_WIDTH = 9.5, 5.0  # of a letter, in points; its line is a little higher than itself
@@ -22,19 +22,19 @@ class Map:
 
     Attributes:
         title: what is shown.
-        note: a line below it.
+        notes: lines below it.
         names: one for each point; those in front are written first.
         points_N2: where the points lie.
     """
 
     title: str
-    note: str
+    notes: Sequence[str]
     names: Sequence[str]
     points_N2: np.ndarray
 
 
 def draw_maps(path: Path, maps: Sequence[Map]) -> None:
-    """Draw maps side by side; errors as those of `plots.grid_of_charts`."""
+    """Draw maps side by side; errors as those of `picture.write_figure`."""
 
     def draw(figure: Any) -> None:
         for axes, shown in zip(figure.subplots(1, len(maps), squeeze=False).flat, maps, strict=True):
@@ -51,8 +51,9 @@ def _draw(axes: Any, shown: Map) -> None:
     axes.spines[:].set_visible(False)
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_title(shown.title, pad=20, parse_math=False)
-    axes.text(0.0, 1.012, shown.note, transform=axes.transAxes, fontsize=8, color="#666666", parse_math=False)
+    axes.set_title(shown.title, pad=8 + 12 * len(shown.notes), parse_math=False)
+    notes = "\n".join(shown.notes)
+    axes.text(0.0, 1.012, notes, transform=axes.transAxes, fontsize=8, color="#666666", parse_math=False)
     names = [name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…" for name in shown.names]
     for number in _with_room(names, _in_points(shown.points_N2)):
         axes.annotate(

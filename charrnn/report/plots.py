@@ -1,19 +1,9 @@
-"""Line charts, and how every picture is written; matplotlib is imported only where something is drawn.
-
-Nothing of matplotlib's global state is left changed, a user's `matplotlibrc` changes nothing, no display is needed, and
-the same data give the same bytes under the same version of matplotlib.
-"""
+"""Line charts: lines named at their ends, marks above the axes, gaps where there is no number."""
 
 from __future__ import annotations
 
-import importlib.util
-import io
 import math
-import re
-import threading
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -21,43 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.errors import MissingExtraError, UsageError
-from charrnn.files.atomic import make_folder, write_bytes
+from charrnn.report.picture import write_figure
 
-_METADATA = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
-_WIDTH, _HEIGHT, _DPI = 7.0, 3.2, 150
+_WIDTH, _HEIGHT = 7.0, 3.2
 _MOST = 1e100  # axes overflow beyond it: what is farther out is as good as infinite
 _MARK_ROW = 12  # points of height for the label of a mark
 _ROUND = (1, 2, 5, 10)  # ticks at multiples of these
 # The palette of Okabe and Ito (2008), which colour-blind eyes tell apart, without its yellow; then with dashes.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#333333")
 _DASHES: tuple[Any, ...] = ("solid", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
-_STYLE = {
-    "svg.hashsalt": "charrnn",  # without it the names inside an SVG are drawn by chance
-    "svg.fonttype": "none",  # text stays text: small files, and letters that DejaVu lacks
-    "font.sans-serif": ["DejaVu Sans"],  # matplotlib brings it along; an SVG names any sans-serif as the second choice
-    "font.size": 9.0,
-    "text.color": "#222222",
-    "axes.titlesize": 10.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.edgecolor": "#888888",
-    "axes.labelcolor": "#444444",
-    "xtick.color": "#444444",
-    "ytick.color": "#444444",
-    **{f"{axis}tick.{size}.size": 0.0 for axis in "xy" for size in ("major", "minor")},  # the grid is there
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e8e8e8",
-    "lines.linewidth": 1.6,
-    "figure.constrained_layout.hspace": 0.08,
-    "figure.constrained_layout.wspace": 0.06,
-}
-# matplotlib's settings are global: one thread at a time may change them, and puts them back.
-_DRAWING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -153,49 +115,6 @@ def grid_of_charts(path: Path, charts: Sequence[Chart], *, columns: int = 2) -> 
                 _draw(axes, chart)
 
     write_figure(path, draw, (_WIDTH * columns, height * rows))
-
-
-def write_figure(path: Path, draw: Callable[[Any], None], size: tuple[float, float]) -> None:
-    """Let `draw` fill a figure of `size` inches, and write it; errors as those of `grid_of_charts`."""
-    suffix = check_picture(path)
-    buffer = io.BytesIO()
-    with _DRAWING, _style():
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=size, layout="constrained")
-        draw(figure)
-        figure.savefig(buffer, format=suffix[1:], dpi=_DPI, metadata=_METADATA[suffix])
-    make_folder(path.parent)
-    write_bytes(path, _unindented(buffer.getvalue()) if suffix == ".svg" else buffer.getvalue())
-
-
-def check_picture(path: Path) -> str:
-    """The suffix of a picture that can be drawn: for a caller with long work to do before it draws.
-
-    Raises:
-        UsageError: the name of the picture has another suffix.
-        MissingExtraError: matplotlib is not installed.
-    """
-    suffix = path.suffix.lower()
-    if suffix not in _METADATA:
-        raise UsageError(
-            f"a picture is {' or '.join(_METADATA)}, not `{path.suffix}`",
-            where=path,
-            hint=f"name it {path.stem}.svg",
-        )
-    if importlib.util.find_spec("matplotlib") is None:
-        raise MissingExtraError("matplotlib is not installed, and it draws", hint="pip install 'charrnn[plots]'")
-    return suffix
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    from matplotlib import style
-
-    with style.context(["default", _STYLE]), warnings.catch_warnings():
-        # Letters that the font lacks (an SVG leaves them to the reader's fonts, a PNG shows boxes), axes of one point.
-        warnings.simplefilter("ignore", UserWarning)
-        yield
 
 
 def _draw(axes: Any, chart: Chart) -> None:
@@ -298,11 +217,6 @@ def _heights(axes: Any, ends: Sequence[float | None]) -> list[float]:
         heights[i] = min(heights[i], ceiling)
         ceiling = heights[i] - room
     return heights
-
-
-def _unindented(svg: bytes) -> bytes:
-    """An SVG without the indentation, which is a tenth of it; texts hold no line breaks."""
-    return re.sub(rb"\n +", b"\n", svg)
 
 
 def _plain(text: str, most: int) -> str:

@@ -58,6 +58,8 @@ def recommend_run(
     seen_I = np.bincount(corpus.split("train").items, minlength=len(corpus.items))
     # What was never seen in training has no prediction of its own to be recommended by.
     candidates = np.setdiff1d(np.flatnonzero(seen_I), rated)
+    if not len(candidates):
+        console.note(f"user {user} has rated every item that has ratings in training: there is none to recommend")
     with torch.no_grad():
         items_B = torch.from_numpy(candidates).to(device)
         users_B = torch.full_like(items_B, -1 if number is None else number)

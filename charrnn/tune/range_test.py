@@ -35,7 +35,7 @@ class RangeTest:
 
     Attributes:
         rates: the rate of each step.
-        nats: the loss of each step, per token.
+        losses: the loss of each step: nats, or whatever the figure of the task is.
         smooth: the same, each the mean of its neighbourhood.
         lowest: the rate at which `smooth` is lowest.
         suggestion: the rate to train with.
@@ -44,7 +44,7 @@ class RangeTest:
     """
 
     rates: list[float]
-    nats: list[float]
+    losses: list[float]
     smooth: list[float]
     lowest: float
     suggestion: float
@@ -77,15 +77,15 @@ def range_test(
             hint=f"--low should be more than 0 and less than --high, and --steps at least {MIN_STEPS}",
         )
     rates = [low * (high / low) ** (step / (steps - 1)) for step in range(steps)]
-    nats, ended = _train(loaded, corpora, console, interrupt, rates)
-    return judge(rates[: len(nats)], nats, window_of(steps), ended)
+    losses, ended = _train(loaded, corpora, console, interrupt, rates)
+    return judge(rates[: len(losses)], losses, window_of(steps), ended)
 
 
 def _train(
     loaded: Loaded, corpora: Path, console: Console, interrupt: Interrupt, rates: Sequence[float]
 ) -> tuple[list[float], str]:
     """The loss of each step until the last rate, or until it is lost; and why there are no more."""
-    nats: list[float] = []
+    losses: list[float] = []
     with out_of_memory(loaded.config):
         trial = throwaway(loaded, corpora, console, interrupt)
         for step, rate in enumerate(rates):
@@ -93,11 +93,11 @@ def _train(
             console.progress("testing rates", step, len(rates))
             result = trial.advance(rate)
             if result.skipped:
-                return nats, f"the loss is not finite at {rate:.2g}"
-            nats.append(result.sum / result.count)
-            if is_lost(nats, window_of(len(rates))):
-                return nats, f"the loss has doubled at {rate:.2g}"
-    return nats, f"all rates up to {rates[-1]:.2g} are tested"
+                return losses, f"the loss is not finite at {rate:.2g}"
+            losses.append(result.sum / result.count)
+            if is_lost(losses, window_of(len(rates))):
+                return losses, f"the loss has doubled at {rate:.2g}"
+    return losses, f"all rates up to {rates[-1]:.2g} are tested"
 
 
 def window_of(steps: int) -> int:
@@ -105,36 +105,36 @@ def window_of(steps: int) -> int:
     return 2 * max(1, round(_WINDOW * steps / 2)) + 1
 
 
-def is_lost(nats: Sequence[float], window: int) -> bool:
+def is_lost(losses: Sequence[float], window: int) -> bool:
     """Whether the mean of the latest losses is more than twice the lowest such mean."""
-    means = [sum(nats[end - window : end]) / window for end in range(window, len(nats) + 1)]
+    means = [sum(losses[end - window : end]) / window for end in range(window, len(losses) + 1)]
     return bool(means) and means[-1] > _TOO_HIGH * min(means)
 
 
-def smoothed(nats: Sequence[float], window: int) -> list[float]:
+def smoothed(losses: Sequence[float], window: int) -> list[float]:
     """Each loss as the mean of the `window` around it, which narrows towards the ends: without a lag, unlike a running
     mean."""
     means = []
-    for i in range(len(nats)):
-        half = min(window // 2, i, len(nats) - 1 - i)
-        near = nats[i - half : i + half + 1]
+    for i in range(len(losses)):
+        half = min(window // 2, i, len(losses) - 1 - i)
+        near = losses[i - half : i + half + 1]
         means.append(sum(near) / len(near))
     return means
 
 
-def judge(rates: list[float], nats: list[float], window: int, ended: str) -> RangeTest:
+def judge(rates: list[float], losses: list[float], window: int, ended: str) -> RangeTest:
     """Read a rate to train with off a curve.
 
     Args:
         rates: the rates, rising.
-        nats: the loss at each.
+        losses: the loss at each.
         window: see `smoothed`.
         ended: why there are no more.
 
     Raises:
         UsageError: the loss falls nowhere.
     """
-    smooth = smoothed(nats, window)
+    smooth = smoothed(losses, window)
     bottom = min(range(len(smooth)), key=smooth.__getitem__, default=0)
     if not smooth or smooth[0] - smooth[bottom] < _LEAST_FALL * smooth[0]:
         raise UsageError(
@@ -146,4 +146,4 @@ def judge(rates: list[float], nats: list[float], window: int, ended: str) -> Ran
     edge = next(i for i, loss in enumerate(smooth) if loss <= near)
     suggestion = float(f"{rates[edge] / _SAFETY:.1e}")
     falling = bottom >= len(smooth) - window
-    return RangeTest(rates, nats, smooth, rates[bottom], suggestion, ended, falling)
+    return RangeTest(rates, losses, smooth, rates[bottom], suggestion, ended, falling)

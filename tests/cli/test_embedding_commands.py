@@ -38,7 +38,7 @@ def words(tmp_path_factory: pytest.TempPathFactory, trained: Shell) -> Shell:
 
 def test_neighbours_are_the_nearest_directions(words: Shell) -> None:
     answer = json.loads(words("neighbours", "runs/words", "CAT", "-k", "3", "--json").stdout)
-    embedding = open_embedding(words.path / "runs/words", words.path)
+    embedding = open_embedding(words.path / "runs/words", words.path, words.path / "corpora")
     assert answer["symbol"] == "cat", "in the form of the corpus"
     table = {embedding.names[row]: embedding.table_VD[row].astype(float) for row in embedding.used}
     cat = table.pop("cat")
@@ -109,7 +109,7 @@ def test_vectors_are_written_for_other_programs(words: Shell, tmp_path: Path, fo
     path = tmp_path / "v.txt"
     assert words("embeddings", "runs/words", "--write", str(path), "--form", form).stdout == f"{path}\n"
     assert path.read_text().startswith("12 5\n") == (form == "word2vec")
-    embedding = open_embedding(words.path / "runs/words", words.path)
+    embedding = open_embedding(words.path / "runs/words", words.path, words.path / "corpora")
     found = read_vectors(path, embedding.names)
     assert found.words == [embedding.names[row] for row in embedding.used]
     np.testing.assert_array_equal(found.table_MD, embedding.table_VD[embedding.used])

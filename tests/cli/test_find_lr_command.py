@@ -30,6 +30,7 @@ def test_a_table_a_suggestion_and_a_picture(shell: Shell) -> None:
     shell("train", "tiny.yaml", *found.groups(), "--check", "--quiet")
     picture = shell.path / "tiny-find-lr.svg"
     assert picture.read_text(encoding="utf-8").lstrip().startswith("<?xml")
+    assert "nats per token" in picture.read_text(encoding="utf-8")
     assert "the picture is tiny-find-lr.svg" in done.stderr
     assert not (shell.path / "runs").exists()
 

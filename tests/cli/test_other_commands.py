@@ -112,16 +112,5 @@ def test_the_sample_pipeline_runs_once(shell: Shell) -> None:
     assert "is up to date" in make()
 
 
-@pytest.mark.parametrize("arguments", [("config", "schema"), ("prepare", "text.txt"), ("init", "text.txt")])
-def test_a_standard_output_that_is_full_is_exit_7(shell: Shell, arguments: tuple[str, ...]) -> None:
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            shell.command(*arguments), cwd=shell.path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
-        )
-    assert done.returncode == 7, done.stderr
-    assert "standard output" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_a_text_in_place_of_a_config_is_told_so(shell: Shell) -> None:
     assert "charrnn init text.txt" in shell("train", "text.txt", code=2).stderr

@@ -43,6 +43,7 @@ def work(tmp_path: Path) -> Workplace:
         (TABLE.encode() + b"ham,a\0b\n", {}, ":5:6", "NUL character: this is not plain text"),
         (b"label,text\n\xff,a\nx,b\n", {"unit": "byte"}, ":2", "lone surrogate U+DCFF: it stands for no character"),
         ('{"text": "a", "label": "x"}\n{"text": "b"\n', {}, ":2:13", "the line is not JSON"),
+        ('{"text": "a", "label": "x", "label": "y"}\n', {}, ":1", "two columns are named 'label'"),
         ('{"text": "a", "label": "x"}\n[1]\n', {}, ":2", "the line is not a JSON object but [1]"),
         (
             '{"text": "a", "label": "x"}\n{"txt": 1, "label": "x"}\n',
@@ -65,12 +66,18 @@ def test_tables_that_are_refused(
     assert (error.what, error.where, error.exit_code) == (what, work.place("items") + place, 3)
 
 
+def test_what_is_in_an_object_of_a_line_is_no_column(work: Workplace) -> None:
+    inner = '{"text": "a", "label": "x", "more": {"b": 1, "b": 2}}\n{"text": "b", "label": "y"}\n'
+    assert len(work.corpus(inner, split=ALL).split("train")) == 2
+
+
 def test_what_is_wrong_with_a_column_is_said(work: Workplace) -> None:
     error = work.failure(TABLE, text="txet", label="class")
     assert (error.why, error.hint) == ("the columns are 'label', 'text'", "did you mean 'text'?")
     error = work.failure("a;b c;d\nx;y;z\n")
     assert error.why == "the columns are 'a', 'b c', 'd'"
     assert "corpus.header: false" in str(error.hint)
+    assert work.failure('{"txt": "a", "class": "x"}\n', text="txt").hint == "set corpus.label", "JSON has no header"
     assert "set corpus.quoting: none" in str(work.failure(TABLE + 'ham,"a\n').hint)
     assert "quote the field that holds the delimiter" in str(work.failure(TABLE + "ham,a,b\n").hint)
 

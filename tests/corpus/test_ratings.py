@@ -115,6 +115,16 @@ def test_a_mistake_is_told_with_its_place(tmp_path: Path, text: str | bytes, wha
     assert not list((tmp_path / "corpora").glob("*"))
 
 
+def test_what_is_wrong_with_a_header_is_told_with_a_way_out(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        prepared(tmp_path, "userId,movieId,rating,rating\nu,m,4,5\n")
+    assert caught.value.why == "the columns are userId, movieId, rating, rating"
+    assert "give one of them another name in this line" in str(caught.value.hint)
+    with pytest.raises(DataError) as caught:
+        prepared(tmp_path, "user,movieId,rating\nu,m,4\n")
+    assert "set corpus.columns.user (and corpus.delimiter" in str(caught.value.hint)
+
+
 def test_a_tab_separates_and_a_byte_order_mark_is_none_of_the_header(tmp_path: Path) -> None:
     text = "\ufeffwho\twhat\tstars\r\nanna\tA, B\t3.5\r\n"
     columns = {"user": "who", "item": "what", "rating": "stars"}

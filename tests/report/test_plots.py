@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -15,8 +13,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from charrnn.errors import MissingExtraError, StorageError, UsageError
-from charrnn.report import plots
+from charrnn.errors import StorageError
 from charrnn.report.plots import Chart, Line, Mark, grid_of_charts, line_chart
 
 pytest.importorskip("matplotlib")
@@ -176,21 +173,6 @@ def test_a_grid_is_filled_row_by_row(tmp_path: Path) -> None:
     assert places[0][0] == places[3][0] < places[1][0] == places[4][0] < places[2][0]
 
 
-@pytest.mark.parametrize("name", ["a.pdf", "a", "svg"])
-def test_another_suffix_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=r"\.svg or \.png") as error:
-        draw(tmp_path / name, LINE)
-    assert error.value.exit_code == 2
-    assert f"{Path(name).stem}.svg" in str(error.value.hint)
-
-
-def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plots.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match="matplotlib") as error:
-        draw(tmp_path / "a.svg", LINE)
-    assert "charrnn[plots]" in str(error.value.hint)
-
-
 def test_a_picture_appears_complete_or_not_at_all(tmp_path: Path) -> None:
     path = draw(tmp_path / "deep" / "er" / "a.svg", LINE)
     before = path.read_bytes()
@@ -203,15 +185,3 @@ def test_a_picture_appears_complete_or_not_at_all(tmp_path: Path) -> None:
         draw(path / "b.svg", LINE)
     assert error.value.exit_code == 7
     assert [entry.name for entry in path.parent.iterdir()] == ["a.svg"]
-
-
-def test_it_needs_no_display_and_loads_matplotlib_only_to_draw(tmp_path: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from charrnn.report.plots import Line, check_picture, line_chart;"
-        "check_picture(Path('a.svg')); early = {'matplotlib'} & set(sys.modules);"
-        f"line_chart(Path({str(tmp_path)!r}) / 'a.svg', [Line('a', [1], [2])], title='', x_label='', y_label='');"
-        "sys.exit(', '.join(early | {'torch', 'matplotlib.pyplot'} & set(sys.modules)) or 0)"
-    )
-    command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
-    assert (done.returncode, done.stderr) == (0, "")

@@ -70,6 +70,15 @@ def test_a_stranger_is_told_what_is_best_by_the_items_alone(lab: Lab, capsys: py
     assert told["items"] == recommend(lab, "histories", "somebody else", 3)["items"]
 
 
+def test_a_user_who_has_rated_everything_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lab = rating_lab(tmp_path)
+    with (tmp_path / "ratings.csv").open("a") as file:
+        file.writelines(f"all,0{film},4.0,0\n" for film in range(15))
+    lab.train("factors", "new", None, f"model={MODELS['factors']}", "train.epochs=1")
+    assert recommend(lab, "factors", "all")["items"] == []
+    assert "user all has rated every item" in capsys.readouterr().err
+
+
 def test_a_language_model_recommends_nothing(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("the cat sat on the mat\n" * 40)
     (tmp_path / "config.yaml").write_text(

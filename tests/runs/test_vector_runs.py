@@ -70,19 +70,19 @@ def test_stopped_and_resumed_is_never_stopped(words: Lab, stops: list[int], hard
 def test_a_finished_run_has_nothing_to_do_and_knows_its_words(words: Lab) -> None:
     words.train("run")
     assert "nothing to do" in said(words, "run", mode="resume")
-    embedding = open_embedding(words.path / "run", words.path)
+    embedding = open_embedding(words.path / "run", words.path, words.path / "corpora")
     assert [embedding.names[row] for row in embedding.used] == sorted([*NOUNS, *ARTICLES])
 
 
 def test_vectors_of_one_run_begin_another(words: Lab) -> None:
     words.train("first")
-    embedding = open_embedding(last(words, "first").folder, words.path)
+    embedding = open_embedding(last(words, "first").folder, words.path, words.path / "corpora")
     given = {"king": 3.0, "queen": -1.0, "nobody": 9.0}
     write_vectors(words.path / "v.txt", list(given), np.repeat(np.array(list(given.values()))[:, None], 6, 1))
     told = said(words, "second", f"model.pretrained={words.path}/v.txt", "train.optimizer={kind: sgd, lr: 1e-30}")
     assert "2 of 8 symbols matched (25.0 %" in told
     assert "6 missing, 1 unused" in told
-    begun = open_embedding(last(words, "second").folder, words.path)
+    begun = open_embedding(last(words, "second").folder, words.path, words.path / "corpora")
     assert begun.names == embedding.names
     for word in ("king", "queen"):
         assert begun.table_VD[begun.row(word)].tolist() == [given[word]] * 6
@@ -102,7 +102,9 @@ def test_a_language_model_begins_with_vectors_and_keeps_them_where_they_are_froz
     assert "3 of 14 symbols matched" in told
     assert "the 11 missing symbols stay random" in told
     said(lab, "free", given)
-    frozen, free = (open_embedding(last(lab, name).folder, lab.path) for name in ("frozen", "free"))
+    frozen, free = (
+        open_embedding(last(lab, name).folder, lab.path, lab.path / "corpora") for name in ("frozen", "free")
+    )
     for name, row in {"a": 0, "b": 1, "\\n": 2}.items():
         assert frozen.table_VD[frozen.row(name)].tolist() == [6.0 * row + i for i in range(6)]
         assert free.table_VD[free.row(name)].tolist() != [6.0 * row + i for i in range(6)]

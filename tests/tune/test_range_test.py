@@ -84,7 +84,7 @@ def test_the_same_config_gets_the_same_suggestion_and_no_run_folder(tuning: Tuni
     assert run(tuning) == test
     assert 1e-3 < test.suggestion < 1.0
     assert test.rates[0] == 1e-5
-    assert [len(test.nats), len(test.smooth)] == [len(test.rates)] * 2
+    assert [len(test.losses), len(test.smooth)] == [len(test.rates)] * 2
     assert sorted(path.name for path in tuning.path.iterdir()) == ["config.yaml", "corpora", "text.txt"]
 
 
@@ -124,7 +124,7 @@ def test_a_loss_that_is_not_finite_ends_the_test_and_what_was_seen_counts(
     monkeypatch.setattr(step, "update", update)
     test = run(tuning)
     assert "not finite" in test.ended
-    assert test.nats == whole.nats[:45]
+    assert test.losses == whole.losses[:45]
 
 
 @pytest.mark.parametrize(("low", "high", "steps"), [(0.0, 1.0, 99), (1.0, 1.0, 99), (1e-3, math.inf, 99), (1e-3, 1, 5)])
@@ -137,7 +137,7 @@ def test_it_starts_from_where_the_training_would(tuning: Tuning) -> None:
     with Console(quiet=True) as console:
         folder, corpora = tuning.path / "trained", tuning.path / "corpora"
         train_run(tuning.loaded("train.max_steps=60"), folder, "new", corpora, console, Interrupt())
-    assert run(tuning, f"train.start_from={folder}").nats[0] < run(tuning).nats[0] - 0.05
+    assert run(tuning, f"train.start_from={folder}").losses[0] < run(tuning).losses[0] - 0.05
 
 
 def test_a_signal_ends_it(tuning: Tuning) -> None:
