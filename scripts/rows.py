@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import labels
 import measure
 from measure import Measured, Place
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is measured, by which config and how, and what it is held against: nats per character, and whose they are.
+    """What is measured, by which config and how, and what it is held against: nats per character, or what else the row
+    measures, and whose they are.
 
     `needs` is a folder below that of `CHARRNN_DATA` without which it cannot be measured: nobody offers what is in it.
 
@@ -159,5 +161,35 @@ ROWS = {
         0.8777,
         "RMSE, item k-NN over baselines, the same masks",
         needs=MOVIELENS,
+    ),
+    "mnist-rows": Row(
+        "MNIST, rows as a sequence, read from both ends",
+        "configs/classify/mnist-rows.yaml",
+        labels.seeds,
+        0.99,
+        "what such a network should reach",
+    ),
+    "names": Row(
+        "names of persons by language, 18 labels",
+        "configs/classify/names.yaml",
+        labels.seeds,
+        needs="names-by-language",
+    ),
+    "sms": Row("messages, spam or not", "configs/classify/sms-spam.yaml", labels.seeds, needs="sms-spam"),
+    "reviews": Row(
+        "sentences of film reviews, liked or not: convolution over words, 10-fold cross-validation",
+        "configs/classify/reviews.yaml",
+        labels.folds,
+        0.761,
+        "CNN-rand, Kim 2014, 10-fold as well",
+        needs="rt-polarity",
+    ),
+    "reviews-recurrent": Row(
+        "the same folds: recurrent network over words, read from both ends",
+        "configs/classify/reviews-recurrent.yaml",
+        labels.folds,
+        source="reviews, the convolution",
+        against="reviews",
+        needs="rt-polarity",
     ),
 }
