@@ -36,6 +36,7 @@ class Place:
         settings: `key=value` for every config over a text.
         ratings: `key=value` for every config over ratings.
         items: `key=value` for every config over labelled items, by the kind of their corpus.
+        vectors: `key=value` for every config of word vectors.
     """
 
     runs: str = "runs"
@@ -43,6 +44,7 @@ class Place:
     settings: tuple[str, ...] = ()
     ratings: tuple[str, ...] = ()
     items: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    vectors: tuple[str, ...] = ()
 
     @property
     def stands_in(self) -> bool:
