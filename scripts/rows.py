@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 import labels
 import measure
+import wordsim
 from measure import Measured, Place
+
+
+def self_training(place: Place, config: str) -> Measured:
+    """scikit-learn's self-training on the items of a config."""
+    import selftraining  # rows are named, and their page drawn, without scikit-learn
+
+    return selftraining.measured(place, config)
 
 
 @dataclass(frozen=True)
@@ -191,5 +199,25 @@ ROWS = {
         source="reviews, the convolution",
         against="reviews",
         needs="rt-polarity",
+    ),
+    "P2-mnist-sklearn": Row(
+        "MNIST, 1,000 labels: scikit-learn's self-training, a dense network over pixels",
+        "configs/pseudo/mnist-1000.yaml",
+        self_training,
+    ),
+    "P2-sms-sklearn": Row(
+        "messages, 100 labels: scikit-learn's self-training, logistic regression over TF-IDF of characters",
+        "configs/pseudo/sms-100.yaml",
+        self_training,
+        needs="sms-spam",
+    ),
+    "E4": Row(
+        "word vectors: skip-gram on the shared texts joined",
+        "configs/vectors/skip-gram.yaml",
+        wordsim.measured,
+        needs="word-vectors",
+    ),
+    "E4-cbow": Row(
+        "word vectors: CBOW, the same texts", "configs/vectors/cbow.yaml", wordsim.measured, needs="word-vectors"
     ),
 }

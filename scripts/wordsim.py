@@ -49,6 +49,7 @@ TEXTS = (
 )
 """The files, and what stands behind the label or the number that a line begins with."""
 RESAMPLES = 2000
+QUICK = ("train.epochs=1", "train.max_steps=3", "train.log_every=1", "stream.length=50", "corpus.min_count=1")
 
 Judged = Sequence[tuple[str, str, float]]
 
@@ -165,7 +166,7 @@ def compared(config: str, settings: Sequence[str], training: Sequence[str]) -> d
 def measured(place: Place, config: str) -> Measured:
     """The row of a config: the texts joined, our vectors on them, and gensim's where it is installed."""
     join(ROOT / JOINED)
-    few = ("train.epochs=1", "stream.batch=64", "corpus.min_count=1", *place.vectors) if place.quick else ()
+    few = (*(QUICK if place.quick else ()), *place.vectors)
     training = ["train", config, *(part for key in few for part in ("--set", key))]
     training += ["--out", f"{place.runs}/{Path(config).stem}", "--resume"]
     result = compared(config, few, training)

@@ -10,7 +10,7 @@ from labelling import idx
 
 from charrnn.config.load import load_config
 from charrnn.config.schema import ClassifyConfig, LanguageConfig, RateConfig, VectorsConfig
-from charrnn.config.schema.labelled import Folder, Images, Table
+from charrnn.config.schema.labelled import Folder, Images, LabelledSource, Table
 from charrnn.logs.console import Console
 from charrnn.runs.start import train_run
 from charrnn.train.interrupt import Interrupt
@@ -48,14 +48,19 @@ def stand_ins(path: Path, data: Path) -> list[str]:
             return [f"corpus.source={data / 'text.txt'}"]
         case RateConfig():
             return [f"corpus.source={data / 'ratings.csv'}", 'corpus.delimiter=","', "corpus.names=null"]
-        case ClassifyConfig(corpus=Table()):
-            return [f"corpus.source={data / 'table'}"]
+        case ClassifyConfig(corpus=Table() as table):
+            return [f"corpus.source={data / 'table'}", *few_labels(table)]
         case ClassifyConfig(corpus=Folder()):
             return [f"corpus.source={data / 'lines'}"]
-        case ClassifyConfig(corpus=Images(source="named:mnist")):
+        case ClassifyConfig(corpus=Images(source="named:mnist") as pictures):
             places = {"source": "pictures", "labels": "numbers", "test_source": "pictures", "test_labels": "numbers"}
-            return [f"corpus.{key}={data / name}" for key, name in places.items()]
+            return [*(f"corpus.{key}={data / name}" for key, name in places.items()), *few_labels(pictures)]
     return []
+
+
+def few_labels(corpus: LabelledSource) -> list[str]:
+    """Where labels are hidden, more of them."""
+    return [] if corpus.labelled is None else ["corpus.labelled=20"]
 
 
 @pytest.mark.slow

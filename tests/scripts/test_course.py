@@ -17,6 +17,7 @@ import pytest
 import recording
 import results
 import rows
+import wordsim
 from labelling import idx
 from measure import Place
 from rows import Row
@@ -75,6 +76,21 @@ def items(checkout: Path) -> dict[str, tuple[str, ...]]:
     }
 
 
+def vectors(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """The settings of word vectors on texts that stand in for the shared ones, and pairs of words that are judged."""
+    monkeypatch.setattr(wordsim, "ROOT", checkout)
+    monkeypatch.setattr(wordsim, "charrnn", in_this_process)
+    monkeypatch.setattr(wordsim, "DATA", checkout / "shared")
+    for name, separator in wordsim.TEXTS:
+        path = checkout / "shared" / name
+        path.parent.mkdir(parents=True)
+        path.write_text("\n".join(f"{separator or ''}the king saw the queen of tea {i % 7}" for i in range(60)))
+    judged = checkout / "shared" / wordsim.JUDGED
+    judged.parent.mkdir()
+    judged.write_text("# judged\nking\tqueen\t8.5\nking\ttea\t2.5\nqueen\ttea\t3.0\nking\tcar\t1.0\n")
+    return (f"corpus.source={checkout / wordsim.JOINED}",)
+
+
 def in_this_process(*arguments: str, program: tuple[str, ...] = measure.CHARRNN) -> dict[str, Any]:
     """As `measure.charrnn`, without the seconds that a process takes to load torch."""
     if program != measure.CHARRNN:
@@ -92,12 +108,15 @@ REAL = measure.charrnn
 def test_every_row_runs_for_a_few_steps(checkout: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "charrnn", in_this_process)
     monkeypatch.setattr(labels, "charrnn", in_this_process)
+    pytest.importorskip("sklearn")
+    monkeypatch.setattr("selftraining.ROOT", checkout)
     settings = (f"corpus.source={text}", "corpus.split=[0.8,0.2,0]")
-    place = Place("runs/quick", quick=True, settings=settings, ratings=ratings(checkout), items=items(checkout))
-    results.quick(place)
+    given = {"ratings": ratings(checkout), "items": items(checkout), "vectors": vectors(checkout, monkeypatch)}
+    results.quick(Place("runs/quick", quick=True, settings=settings, **given))
     records = json.loads((checkout / "runs/quick/results.json").read_text(encoding="utf-8"))
     assert list(records) == list(rows.ROWS)
-    assert all(0.0 < page.headline(record) < 20.0 for record in records.values())
+    assert all(-1.0 <= page.headline(record) < 20.0 for record in records.values())
+    assert (records["E4"]["figures"]["covered_pairs"], records["E4"]["figures"]["pairs"]) == (3, 4)
     assert sorted(path.name for path in (checkout / "runs/quick").glob("*.svg") if "find-lr" not in path.name) == [
         "batchnorm.svg",
         "positions.svg",
@@ -239,6 +258,22 @@ def test_rows_over_labels_are_measured_by_seeds_or_by_folds(checkout: Path, monk
     assert f"| {100 * by_fold['test_accuracy']:.2f} | {100 * by_fold['test_accuracy_spread']:.2f} |" in drawn
     assert "| 76.10 (CNN-rand, Kim 2014" in drawn
     assert "higher is better" in drawn
+
+
+def test_self_training_reads_the_items_of_the_corpus(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sklearn")
+    import selftraining
+
+    monkeypatch.setattr(selftraining, "ROOT", checkout)
+    place = Place("runs/quick", quick=True, items=items(checkout))
+    record = results.complete("P2-sms-sklearn", results.measured("P2-sms-sklearn", place, commit="none"), {})
+    (manifest,) = [json.loads(path.read_text()) for path in (checkout / "corpora").glob("*/manifest.json")]
+    sizes = {name: part["end"] - part["start"] for name, part in manifest["splits"].items()}
+    figures = record["figures"]
+    assert figures["labelled_items"] == sizes["train"] == 20
+    assert (figures["unlabelled_items"], figures["test_items"]) == (sizes["unlabelled"], sizes["test"])
+    assert record["reference"]["nats"] == round(figures["test_accuracy_without"], 4)
+    assert f"| {100 * figures['test_accuracy']:.2f} | 0.00 |" in page.page({"P2-sms-sklearn": record})
 
 
 def test_rows_whose_data_nobody_offers_are_left_out_aloud(
