@@ -18,14 +18,14 @@ RATINGS = (
     "ends; the scored fifth decides nothing, and items without ratings in training stay in it.\n"
 )
 LABELS_TOLD = (
-    "Of labelled items the test set is scored, which decides nothing: a validation split chose each model's checkpoint. "
-    "A figure is a mean over seeds, or over the folds of a cross-validation, and ± is the standard deviation from one to "
-    "the next. Here higher is better.\n"
+    "Of labelled items the test set is scored, which decides nothing: settings and each model's checkpoint were chosen "
+    "by validation. A figure is a mean over seeds, or over the folds of a cross-validation, and ± is the standard "
+    "deviation from one to the next. Here higher is better.\n"
 )
 VECTORS_TOLD = (
-    "Word vectors are held against people by Spearman's rank correlation with WordSim-353, over the pairs of which both "
-    "words have vectors; the interval of 95 % is of a bootstrap over those pairs. Higher is better. gensim learns from "
-    "the same words with the same settings, in one thread as well.\n"
+    "Word vectors are held against people by Spearman's rank correlation with WordSim-353, over the pairs of which "
+    "both words have vectors; the interval of 95 % is of a bootstrap over those pairs. Higher is better. gensim learns "
+    "from the same words with the same settings, in one thread as well.\n"
 )
 KNOWN = ("config", "commit", "machine", "device", "threads", "torch", "seeds")
 
@@ -88,14 +88,15 @@ def labels_table(records: Records) -> str:
     for name, record in records.items():
         figures = record["figures"]
         if "test_accuracy" in figures:
-            found = [f"{100 * figures[key]:.2f}" for key in ("test_accuracy", "test_accuracy_spread")]
+            spread = figures.get("test_accuracy_spread")
             held = record["reference"]
             against = "—" if held["nats"] is None else f"{100 * held['nats']:.2f} ({held['source']})"
             rows.append(
                 [
                     f"[{name}](#{anchor(name, record)})",
                     title(record),
-                    *found,
+                    f"{100 * figures['test_accuracy']:.2f}",
+                    "—" if spread is None else f"{100 * spread:.2f}",
                     f"{figures['test_macro_f1']:.4f}",
                     f"{figures['test_items']:,}",
                     against,
@@ -138,7 +139,8 @@ def vectors_table(records: Records) -> str:
 def headline(record: dict[str, Any]) -> float:
     """The figure by which rows are held against each other."""
     figures = record["figures"]
-    return float(next(figures[key] for key in ("valid_nats", "test_accuracy", "test_mse", "spearman") if key in figures))
+    names = ("valid_nats", "test_accuracy", "test_mse", "spearman")
+    return float(next(figures[name] for name in names if name in figures))
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -192,7 +194,7 @@ def page(records: Records) -> str:
 
 
 def sections(records: Records) -> list[tuple[str, str]]:
-    """What is said of the rows of each task but language models, and their table; that is empty where there are none."""
+    """What is said of the rows of each other task, and their table; it is empty where there are none."""
     return [
         (RATINGS, ratings_table(records)),
         (LABELS_TOLD, labels_table(records)),

@@ -6,7 +6,8 @@ validation and for the test.
 Texts are counted by their characters (TF-IDF of runs of 1 to 5 within words, learned from all training items, for which
 no labels are needed) and scored by logistic regression; pictures go through a dense layer as they are. How much the
 estimator is regularised, and the threshold of `SelfTrainingClassifier`, are chosen by validation: with pseudo-labels
-and without them, each on its own. The test set is scored once, for each seed.
+and without them, each on its own. The test set is scored once, for each seed. Where all items have labels, the
+estimator alone is scored.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Items:
     """The items of a corpus as scikit-learn reads them.
 
     Attributes:
-        x: for `train`, `unlabelled`, `valid` and `test` the features, a row each.
+        x: for `train`, `unlabelled`, `valid` and `test`, those that there are, the features, a row each.
         y: the numbers of their labels; -1 of those without.
         pictures: whether the features are pixels.
     """
@@ -63,13 +64,17 @@ def items_of(corpus: LabelledCorpus) -> Items:
     splits = {name: corpus.split(name) for name in ("train", "unlabelled", "valid", "test")}
     y = {name: np.asarray(split.labels) for name, split in splits.items()}
     if corpus.highest is not None:
-        scale = np.float32(corpus.highest)
-        x = {name: np.asarray(split.items, np.float32).reshape(len(split), -1) / scale for name, split in splits.items()}
-        return Items(x, y, pictures=True)
+        values = {name: np.asarray(split.items, np.float32) / corpus.highest for name, split in splits.items()}
+        return Items({name: part.reshape(len(y[name]), -1) for name, part in values.items()}, y, pictures=True)
     texts = {name: [str(split.text(i)) for i in range(len(split))] for name, split in splits.items()}
     features = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 5), min_df=2, sublinear_tf=True, lowercase=False)
     features.fit(texts["train"] + texts["unlabelled"])
-    return Items({name: features.transform(given) for name, given in texts.items()}, y, pictures=False)
+    return Items({name: features.transform(given) for name, given in texts.items() if given}, y, pictures=False)
+
+
+def strengths(items: Items, quick: bool) -> tuple[float, ...]:
+    """What is tried."""
+    return (PICTURES if items.pictures else TEXTS)[: 1 if quick else None]
 
 
 def estimator(items: Items, strength: float, seed: int) -> BaseEstimator:
@@ -120,10 +125,9 @@ def chosen(choices: Sequence[tuple[float, ...]], trained: Callable[..., Any], it
 
 def compared(items: Items, quick: bool = False) -> dict[str, Any]:
     """With pseudo-labels and without, over the seeds, at what validation chose."""
-    strengths = (PICTURES if items.pictures else TEXTS)[: 1 if quick else None]
-    thresholds = THRESHOLDS[: 1 if quick else None]
-    alone = chosen([(s,) for s in strengths], lambda s: supervised(items, s, SEEDS[0]), items)
-    both = chosen([*product(strengths, thresholds)], lambda s, t: self_trained(items, s, t, SEEDS[0]), items)
+    strong, thresholds = strengths(items, quick), THRESHOLDS[: 1 if quick else None]
+    alone = chosen([(s,) for s in strong], lambda s: supervised(items, s, SEEDS[0]), items)
+    both = chosen([*product(strong, thresholds)], lambda s, t: self_trained(items, s, t, SEEDS[0]), items)
     without, having, added = [], [], []
     for seed in SEEDS if items.pictures else SEEDS[:1]:
         model = self_trained(items, *both, seed)
@@ -147,21 +151,50 @@ def read(config: Path, settings: Sequence[str]) -> Items:
         return items_of(prepared(load_config(config, settings), ROOT / "corpora", console, lambda: None).corpus)
 
 
-def measured(place: Place, config: str) -> Measured:
-    """The row of a config: self-training, held against the same estimator without it."""
-    loaded = load_config(ROOT / config)
-    settings = place.items.get(loaded.config.corpus.kind, ())
-    items = read(ROOT / config, (*settings, "corpus.labelled=20") if place.quick else settings)
-    found = compared(items, place.quick)
-    without, having = ([score["accuracy"] for score in found[how]] for how in ("without", "with"))
+def plain(place: Place, config: str) -> Measured:
+    """The row of a config whose items all have labels: the estimator, that a network is held against."""
+    items = of_row(place, config)
+    choice = chosen([(s,) for s in strengths(items, place.quick)], lambda s: supervised(items, s, SEEDS[0]), items)
+    score = scored(supervised(items, *choice, SEEDS[0]), items, "test")
+    return {
+        **about(config, 1),
+        "figures": {
+            "test_accuracy": score["accuracy"],
+            "test_macro_f1": score["macro_f1"],
+            "test_items": len(items.y["test"]),
+            "regularisation": choice[0],
+            "scikit_learn": sklearn.__version__,
+        },
+    }
+
+
+def of_row(place: Place, config: str) -> Items:
+    """The items of a row's config, or those that stand in for them."""
+    corpus = load_config(ROOT / config).config.corpus
+    few = ("corpus.labelled=20",) if place.quick and corpus.labelled is not None else ()
+    return read(ROOT / config, (*place.items.get(corpus.kind, ()), *few))
+
+
+def about(config: str, seeds: int) -> dict[str, Any]:
+    """How a row was measured."""
     return {
         "command": f"python scripts/selftraining.py {config}",
         "device": platform.processor() or platform.machine(),
-        "seeds": [*SEEDS[: len(having)]],
+        "seeds": [*SEEDS[:seeds]],
+    }
+
+
+def measured(place: Place, config: str) -> Measured:
+    """The row of a config: self-training, held against the same estimator without it."""
+    items = of_row(place, config)
+    found = compared(items, place.quick)
+    without, having = ([score["accuracy"] for score in found[how]] for how in ("without", "with"))
+    return {
+        **about(config, len(having)),
         "reference": {"nats": round(fmean(without), 4), "source": "the same without pseudo-labels"},
         "figures": {
             "test_accuracy": fmean(having),
-            "test_accuracy_spread": stdev(having) if len(having) > 1 else 0.0,
+            **({"test_accuracy_spread": stdev(having)} if len(having) > 1 else {}),
             "test_macro_f1": fmean(score["macro_f1"] for score in found["with"]),
             "test_accuracy_without": fmean(without),
             "test_error_falls_by": 1.0 - (1.0 - fmean(having)) / (1.0 - fmean(without)),
@@ -186,7 +219,12 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")
     asked = parser.parse_args()
-    print(json.dumps(compared(read(asked.config, asked.settings)), indent=2))
+    items = read(asked.config, asked.settings)
+    if len(items.y["unlabelled"]) == 0:
+        alone = chosen([(s,) for s in strengths(items, False)], lambda s: supervised(items, s, SEEDS[0]), items)
+        print(json.dumps(scored(supervised(items, *alone, SEEDS[0]), items, "test"), indent=2))
+    else:
+        print(json.dumps(compared(items), indent=2))
 
 
 if __name__ == "__main__":
