@@ -8,8 +8,8 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
@@ -35,12 +35,21 @@ class Place:
         quick: a few steps of everything.
         settings: `key=value` for every config over a text.
         ratings: `key=value` for every config over ratings.
+        items: `key=value` for every config over labelled items, by the kind of their corpus.
+        vectors: `key=value` for every config of word vectors.
     """
 
     runs: str = "runs"
     quick: bool = False
     settings: tuple[str, ...] = ()
     ratings: tuple[str, ...] = ()
+    items: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    vectors: tuple[str, ...] = ()
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether it brings the data along that nobody offers."""
+        return bool(self.ratings or self.items)
 
     def training(self, config: str, *settings: str, name: str | None = None) -> list[str]:
         """The arguments that train a config, or go on with its run; `name` is the run's, if it is not the config's."""

@@ -17,6 +17,16 @@ RATINGS = (
     "(`numpy.random.default_rng(s).random(n) < 0.8`, s = 0 … 4). A tenth of each training part decides when training "
     "ends; the scored fifth decides nothing, and items without ratings in training stay in it.\n"
 )
+LABELS_TOLD = (
+    "Of labelled items the test set is scored, which decides nothing: settings and each model's checkpoint were chosen "
+    "by validation. A figure is a mean over seeds, or over the folds of a cross-validation, and ± is the standard "
+    "deviation from one to the next. Here higher is better.\n"
+)
+VECTORS_TOLD = (
+    "Word vectors are held against people by Spearman's rank correlation with WordSim-353, over the pairs of which "
+    "both words have vectors; the interval of 95 % is of a bootstrap over those pairs. Higher is better. gensim learns "
+    "from the same words with the same settings, in one thread as well.\n"
+)
 KNOWN = ("config", "commit", "machine", "device", "threads", "torch", "seeds")
 
 
@@ -72,6 +82,67 @@ def ratings_table(records: Records) -> str:
     return table(head, rows) if rows else ""
 
 
+def labels_table(records: Records) -> str:
+    """The rows over labelled items: means over seeds or folds."""
+    rows = []
+    for name, record in records.items():
+        figures = record["figures"]
+        if "test_accuracy" in figures:
+            spread = figures.get("test_accuracy_spread")
+            held = record["reference"]
+            against = "—" if held["nats"] is None else f"{100 * held['nats']:.2f} ({held['source']})"
+            rows.append(
+                [
+                    f"[{name}](#{anchor(name, record)})",
+                    title(record),
+                    f"{100 * figures['test_accuracy']:.2f}",
+                    "—" if spread is None else f"{100 * spread:.2f}",
+                    f"{figures['test_macro_f1']:.4f}",
+                    f"{figures['test_items']:,}",
+                    against,
+                    f"{figures['parameters']:,}" if "parameters" in figures else "—",
+                    machine(record),
+                ]
+            )
+    head = ["row", "system", "accuracy, %", "±", "macro F1", "items", "reference, %", "parameters", "machine"]
+    return table(head, rows) if rows else ""
+
+
+def vectors_table(records: Records) -> str:
+    """The rows of word vectors: agreement with people, and time."""
+    rows = []
+    for name, record in records.items():
+        figures = record["figures"]
+        if "spearman" in figures:
+            low, high = figures["spearman_low"], figures["spearman_high"]
+            other = (
+                f"{figures['gensim_spearman']:.3f}, {figures['gensim_seconds_per_epoch']:.1f} s"
+                if "gensim_spearman" in figures
+                else "—"
+            )
+            rows.append(
+                [
+                    f"[{name}](#{anchor(name, record)})",
+                    title(record),
+                    f"{figures['spearman']:.3f}",
+                    f"{low:.3f} – {high:.3f}",
+                    f"{figures['covered_pairs']} of {figures['pairs']}",
+                    f"{figures['seconds_per_epoch']:.1f}",
+                    other,
+                    machine(record),
+                ]
+            )
+    head = ["row", "system", "Spearman", "95 % interval", "pairs", "seconds per epoch", "gensim", "machine"]
+    return table(head, rows) if rows else ""
+
+
+def headline(record: dict[str, Any]) -> float:
+    """The figure by which rows are held against each other."""
+    figures = record["figures"]
+    names = ("valid_nats", "test_accuracy", "test_mse", "spearman")
+    return float(next(figures[name] for name in names if name in figures))
+
+
 def table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return (
@@ -114,12 +185,21 @@ def page(records: Records) -> str:
         "no others. Validation text is never trained on; `lanes` is how many lanes it was read by, which moves a "
         "figure a little. Characters per second are those of a machine that did other things besides.\n",
         long_table(records),
-        *([RATINGS, ratings_table(records)] if ratings_table(records) else []),
+        *(part for told, drawn in sections(records) if drawn for part in (told, drawn)),
         *(f"![{alt}]({name})\n" for name, alt in ALTS.items() if drawable(name, records)),
     ]
     for name, record in records.items():
         parts += [f"## {name}: {record['title']}\n", details(record)]
     return "\n".join(parts)
+
+
+def sections(records: Records) -> list[tuple[str, str]]:
+    """What is said of the rows of each other task, and their table; it is empty where there are none."""
+    return [
+        (RATINGS, ratings_table(records)),
+        (LABELS_TOLD, labels_table(records)),
+        (VECTORS_TOLD, vectors_table(records)),
+    ]
 
 
 def details(record: dict[str, Any]) -> str:

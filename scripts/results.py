@@ -66,7 +66,7 @@ def measurable(place: Place) -> Iterator[str]:
     """The rows whose data are here, or can be fetched; of the others it says that they are left out."""
     for name, row in ROWS.items():
         folder = Path(os.environ.get("CHARRNN_DATA", "")) / str(row.needs)
-        if row.needs is None or place.ratings or ("CHARRNN_DATA" in os.environ and folder.is_dir()):
+        if row.needs is None or place.stands_in or ("CHARRNN_DATA" in os.environ and folder.is_dir()):
             yield name
         else:
             say(f"{name}: left out, as CHARRNN_DATA names no folder with {row.needs}/ in it")
@@ -117,7 +117,7 @@ def complete(name: str, record: dict[str, Any], records: dict[str, Any]) -> dict
     row = ROWS[name]
     nats = row.reference
     if row.against in records:
-        nats = round(records[row.against]["figures"]["valid_nats"], 4)
+        nats = round(page.headline(records[row.against]), 4)
     whole = {"title": row.title, "config": row.config, "reference": {"nats": nats, "source": row.source}}
     whole |= {"machine": recording.machine(), **record}
     if nats is not None and row.source.endswith("training"):

@@ -5,13 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import labels
 import measure
+import wordsim
 from measure import Measured, Place
+
+
+def self_training(place: Place, config: str) -> Measured:
+    """scikit-learn's self-training on the items of a config."""
+    import selftraining  # rows are named, and their page drawn, without scikit-learn
+
+    return selftraining.measured(place, config)
+
+
+def estimator(place: Place, config: str) -> Measured:
+    """scikit-learn's estimator alone, on items that all have labels."""
+    import selftraining
+
+    return selftraining.plain(place, config)
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is measured, by which config and how, and what it is held against: nats per character, and whose they are.
+    """What is measured, by which config and how, and what it is held against: nats per character, or what else the row
+    measures, and whose they are.
 
     `needs` is a folder below that of `CHARRNN_DATA` without which it cannot be measured: nobody offers what is in it.
 
@@ -32,6 +49,7 @@ TRAINING = "course of 2016, training"
 VALIDATION = "course of 2018, validation"
 LESSON = "course of 2016, lesson 4"
 MOVIELENS = "movielens-latest-small-2016"
+LINEAR = "logistic regression over TF-IDF of characters"
 ROWS = {
     "L1": Row(
         "three characters, then the fourth", "configs/course/l1-three-characters.yaml", measure.trained, 2.972, TRAINING
@@ -159,5 +177,73 @@ ROWS = {
         0.8777,
         "RMSE, item k-NN over baselines, the same masks",
         needs=MOVIELENS,
+    ),
+    "mnist-rows": Row(
+        "MNIST, rows as a sequence, read from both ends",
+        "configs/classify/mnist-rows.yaml",
+        labels.seeds,
+        0.99,
+        "what such a network should reach",
+    ),
+    "names-linear": Row(
+        f"names of persons by language, 18 labels: {LINEAR}",
+        "configs/classify/names.yaml",
+        estimator,
+        needs="names-by-language",
+    ),
+    "names": Row(
+        "the same names: recurrent network over characters, read from both ends",
+        "configs/classify/names.yaml",
+        labels.seeds,
+        source="names-linear",
+        against="names-linear",
+        needs="names-by-language",
+    ),
+    "sms-linear": Row(
+        f"messages, spam or not: {LINEAR}", "configs/classify/sms-spam.yaml", estimator, needs="sms-spam"
+    ),
+    "sms": Row(
+        "the same messages: recurrent network over characters, read from both ends",
+        "configs/classify/sms-spam.yaml",
+        labels.seeds,
+        source="sms-linear",
+        against="sms-linear",
+        needs="sms-spam",
+    ),
+    "reviews": Row(
+        "sentences of film reviews, liked or not: convolution over words, 10-fold cross-validation",
+        "configs/classify/reviews.yaml",
+        labels.folds,
+        0.761,
+        "CNN-rand, Kim 2014, 10-fold as well",
+        needs="rt-polarity",
+    ),
+    "reviews-recurrent": Row(
+        "the same folds: recurrent network over words, read from both ends",
+        "configs/classify/reviews-recurrent.yaml",
+        labels.folds,
+        source="reviews, the convolution",
+        against="reviews",
+        needs="rt-polarity",
+    ),
+    "P2-mnist-sklearn": Row(
+        "MNIST, 1,000 labels: scikit-learn's self-training, a dense network over pixels",
+        "configs/pseudo/mnist-1000.yaml",
+        self_training,
+    ),
+    "P2-sms-sklearn": Row(
+        f"messages, 100 labels: scikit-learn's self-training, {LINEAR}",
+        "configs/pseudo/sms-100.yaml",
+        self_training,
+        needs="sms-spam",
+    ),
+    "E4": Row(
+        "word vectors: skip-gram on the shared texts joined",
+        "configs/vectors/skip-gram.yaml",
+        wordsim.measured,
+        needs="word-vectors",
+    ),
+    "E4-cbow": Row(
+        "word vectors: CBOW, the same texts", "configs/vectors/cbow.yaml", wordsim.measured, needs="word-vectors"
     ),
 }

@@ -1,12 +1,12 @@
 """Word vectors against human judgement: WordSim-353 (Finkelstein et al. 2002), beside gensim on the same words.
 
-    python scripts/wordsim.py join build/texts           # the shared texts, in one folder
+    python scripts/wordsim.py join build/texts.txt       # the shared texts, in one file
     python scripts/wordsim.py compare configs/vectors/skip-gram.yaml [--set KEY=VALUE]
 
 `compare` trains a config, goes on with its run, or takes it as it is; then gensim, where it is installed, with the
 same words, documents, window, threshold, noise and number of epochs, in one thread as well. Both are scored by
 Spearman's rank correlation over the pairs of which both words have vectors, with a 95 % interval from a bootstrap over
-those pairs.
+those pairs. They decide nothing: what a config leaves open was chosen by the validation split of the joined texts.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import argparse
 import importlib.util
 import json
 import os
+import random
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -23,41 +24,48 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import Place, charrnn
+from measure import Measured, Place, charrnn, conditions, typed
 from recording import ROOT
 
 from charrnn.config.load import load_config
 from charrnn.config.schema import VectorsConfig
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.corpus.words import words_of
+from charrnn.files.atomic import make_folder, write_text
 from charrnn.logs.console import Console
 from charrnn.runs.corpus import prepared
 from charrnn.runs.embedding import open_embedding
 
 DATA = Path(os.environ.get("CHARRNN_DATA", ROOT.parent / "shared" / "data"))
 JUDGED = "word-vectors/wordsim353.tsv"
-TEXTS = {
-    "nietzsche.txt": ("nietzsche/nietzsche.txt", None),
-    "tiny-shakespeare.txt": ("tinyshakespeare/input.txt", None),
-    "reviews-pos.txt": ("rt-polarity/rt-polarity.pos", None),
-    "reviews-neg.txt": ("rt-polarity/rt-polarity.neg", None),
-    "messages.txt": ("sms-spam/SMSSpamCollection", "\t"),
-    "films.txt": ("movielens-latest-small-2016/movies.csv", ","),
-}
+JOINED = "build/texts.txt"
+TEXTS = (
+    ("nietzsche/nietzsche.txt", None),
+    ("tinyshakespeare/input.txt", None),
+    ("rt-polarity/rt-polarity.pos", None),
+    ("rt-polarity/rt-polarity.neg", None),
+    ("sms-spam/SMSSpamCollection", "\t"),
+    ("movielens-latest-small-2016/movies.csv", ","),
+)
 """The files, and what stands behind the label or the number that a line begins with."""
 RESAMPLES = 2000
+QUICK = ("train.epochs=1", "train.max_steps=3", "train.log_every=1", "stream.length=50", "corpus.min_count=1")
 
 Judged = Sequence[tuple[str, str, float]]
 
 
-def join(folder: Path) -> None:
-    """Put the shared texts into `folder`, without labels and numbers."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, (place, separator) in TEXTS.items():
-        lines = (DATA / place).read_text(encoding="utf-8").split("\n")
-        texts = [line if separator is None else line.partition(separator)[2] for line in lines]
-        (folder / name).write_text("\n".join(texts), encoding="utf-8")
-    print(f"{len(TEXTS)} texts in {folder}")
+def join(place: Path) -> None:
+    """Put the lines of the shared texts, without labels and numbers, into one file: in an order drawn by chance, always
+    the same, so that every split of it is of all texts."""
+    lines = []
+    for name, separator in TEXTS:
+        of_text = (DATA / name).read_text(encoding="utf-8").split("\n")
+        lines += [line if separator is None else line.partition(separator)[2] for line in of_text]
+    lines = [line for line in lines if line.strip()]
+    random.Random(0).shuffle(lines)
+    make_folder(place.parent)
+    write_text(place, "\n".join(lines) + "\n")
+    print(f"{len(lines):,} lines of {len(TEXTS)} texts in {place}", file=sys.stderr)
 
 
 def judged() -> Judged:
@@ -99,16 +107,16 @@ def _cosine(one: np.ndarray, other: np.ndarray) -> float:
     return float(one @ other) / float(np.linalg.norm(one) * np.linalg.norm(other))
 
 
-def ours(config: str, settings: Sequence[str], runs: str, pairs: Judged) -> dict[str, Any]:
-    """Train the config, and score its best checkpoint."""
-    place = Place(runs, settings=tuple(settings))
-    outcome = charrnn(*place.training(config), "--quiet")
+def ours(training: Sequence[str], pairs: Judged) -> dict[str, Any]:
+    """Train by these arguments, and score the best checkpoint."""
+    outcome = charrnn(*training, "--quiet")
     records = [json.loads(line) for line in (ROOT / outcome["run"] / "metrics.jsonl").read_text().splitlines()]
     trained = [record for record in records if record["split"] == "train"]
     seconds = (trained[-1]["time"] - trained[0]["time"]) / (trained[-1]["epoch"] - trained[0]["epoch"])
     embedding = open_embedding(ROOT / outcome["run"], ROOT / "runs", ROOT / "corpora")
     vectors = {embedding.names[row]: embedding.table_VD[row] for row in embedding.used}
-    return {**scored(vectors, pairs), "seconds_per_epoch": round(seconds, 2), "nats": outcome["best"]["nats"]}
+    found = {**scored(vectors, pairs), "seconds_per_epoch": round(seconds, 2), "nats": outcome["best"]["nats"]}
+    return found | {"words": len(vectors), "run": outcome["run"]}
 
 
 def gensims(config: VectorsConfig, corpus: TokenCorpus, epochs: int, pairs: Judged) -> dict[str, Any]:
@@ -139,36 +147,68 @@ def gensims(config: VectorsConfig, corpus: TokenCorpus, epochs: int, pairs: Judg
     return {**scored(vectors, pairs), "seconds_per_epoch": round(seconds, 2), "version": gensim.__version__}
 
 
-def compare(path: str, settings: Sequence[str], runs: str) -> None:
-    """Print both as one JSON object."""
-    loaded = load_config(Path(path), settings)
-    config, pairs = loaded.config, judged()
-    if not isinstance(config, VectorsConfig) or config.train.epochs is None:
-        sys.exit(f"{path} does not train word vectors for so many epochs")
-    result: dict[str, Any] = {"config": path, "settings": list(settings)}
-    result["charrnn"] = ours(path, settings, runs, pairs)
+def compared(config: str, settings: Sequence[str], training: Sequence[str]) -> dict[str, Any]:
+    """Both, scored; without gensim where it is not installed, said aloud."""
+    loaded = load_config(ROOT / config, settings)
+    vectors, pairs = loaded.config, judged()
+    if not isinstance(vectors, VectorsConfig) or vectors.train.epochs is None:
+        sys.exit(f"{config} does not train word vectors for so many epochs")
+    result: dict[str, Any] = {"config": config, "settings": list(settings), "charrnn": ours(training, pairs)}
     if importlib.util.find_spec("gensim") is None:
         print("gensim is not installed: there is nothing to compare with (pip install gensim)", file=sys.stderr)
     else:
         with Console() as console:
             corpus = prepared(loaded, ROOT / "corpora", console, lambda: None).corpus
-        result["gensim"] = gensims(config, corpus, config.train.epochs, pairs)
-    print(json.dumps(result, indent=2))
+        result["gensim"] = gensims(vectors, corpus, vectors.train.epochs, pairs)
+    return result
+
+
+def measured(place: Place, config: str) -> Measured:
+    """The row of a config: the texts joined, our vectors on them, and gensim's where it is installed."""
+    join(ROOT / JOINED)
+    few = (*(QUICK if place.quick else ()), *place.vectors)
+    training = ["train", config, *(part for key in few for part in ("--set", key))]
+    training += ["--out", f"{place.runs}/{Path(config).stem}", "--resume"]
+    result = compared(config, few, training)
+    own, other = result["charrnn"], result.get("gensim", {})
+    low, high = own["interval"]
+    figures = {
+        "spearman": own["spearman"],
+        "spearman_low": low,
+        "spearman_high": high,
+        "covered_pairs": own["covered"],
+        "pairs": own["pairs"],
+        "words": own["words"],
+        "seconds_per_epoch": own["seconds_per_epoch"],
+        "valid_loss_of_a_pair": own["nats"],
+    }
+    if other:
+        figures |= {
+            "gensim_spearman": other["spearman"],
+            "gensim_spearman_low": other["interval"][0],
+            "gensim_spearman_high": other["interval"][1],
+            "gensim_seconds_per_epoch": other["seconds_per_epoch"],
+            "gensim_version": other["version"],
+        }
+    commands = [f"python scripts/wordsim.py join {JOINED}", typed(training)]
+    commands.append(f"python scripts/wordsim.py compare {config}")
+    return {"command": "\n".join(commands), **conditions(ROOT / own["run"]), "figures": figures}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("join").add_argument("folder", type=Path)
+    commands.add_parser("join").add_argument("file", type=Path)
     comparing = commands.add_parser("compare")
     comparing.add_argument("config")
     comparing.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")
     comparing.add_argument("--runs", default="runs")
     asked = parser.parse_args()
     if asked.command == "join":
-        join(asked.folder)
+        join(asked.file)
     else:
-        compare(asked.config, asked.settings, asked.runs)
+        place = Place(asked.runs, settings=tuple(asked.settings))
+        print(json.dumps(compared(asked.config, asked.settings, place.training(asked.config)), indent=2))
 
 
 if __name__ == "__main__":

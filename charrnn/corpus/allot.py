@@ -58,6 +58,10 @@ def allot(rows: Rows, settings: LabelledSource) -> Allotment:
     own_N, test_N, more_N = (rows.roles_N == role for role in (OWN, TEST, UNLABELLED))
     split_D = np.full(len(keys_D2), len(PARTS), np.uint8)  # where the split of the own source puts an item, if at all
     occurs = np.unique(items_N[own_N])
+    if settings.fold is not None:
+        held = fold(keys_D2[occurs, 0], settings.fold[1]) == settings.fold[0] - 1
+        split_D[occurs[held]] = TEST_PART
+        occurs = occurs[~held]
     split_D[occurs] = _SPLITS[split(keys_D2[occurs, 0], settings.parts, settings.source)]
     if not (split_D == TRAIN_PART).any():
         raise DataError("the training split is empty", where=settings.source, hint="give it a share in corpus.split")
@@ -101,6 +105,11 @@ def split(hashes: NDArray[np.uint64], parts: tuple[Part, ...], source: str) -> N
         )
     sizes = [part if isinstance(part, int) else len(hashes) - given for part in parts]
     return np.repeat(np.arange(len(sizes)), sizes)
+
+
+def fold(hashes: NDArray[np.uint64], folds: int) -> NDArray[np.uint64]:
+    """The number of the fold, from 0, of each distinct item: by the low end of its hash, for the high end splits."""
+    return hashes % np.uint64(folds)
 
 
 def label_range(

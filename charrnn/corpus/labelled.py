@@ -24,14 +24,14 @@ from charrnn.text.watch import Progress, Watch, no_check, no_progress
 __all__ = ["LabelledCorpus", "LabelledSplit", "PreparedLabelled", "prepare_labelled"]
 
 _Role = Literal["items", "labels", "test", "test labels", "unlabelled"]
-_KEYS: tuple[tuple[str, _Role], ...] = (
-    ("source", "items"),
-    ("labels", "labels"),
-    ("test_source", "test"),
-    ("test_labels", "test labels"),
-    ("unlabelled_source", "unlabelled"),
-)
-"""The keys that name files, in the order in which those are read, and what the files are for."""
+_ROLES: dict[str, _Role] = {
+    "source": "items",
+    "labels": "labels",
+    "test_source": "test",
+    "test_labels": "test labels",
+    "unlabelled_source": "unlabelled",
+}
+"""The keys that name files, and what the files are for."""
 
 
 @dataclass(frozen=True)
@@ -99,17 +99,14 @@ def _open(
     settings: LabelledSource, stack: ExitStack, base: Path, corpora: Path, spool: Path, watch: Watch
 ) -> dict[_Role, Source]:
     """Find or fetch all sources that the settings name."""
+    found: dict[_Role, Source] = {}
+    places = settings.places
     if settings.source == DIGITS and isinstance(settings, Images):
         images, labels = digits()
-        return {
-            "items": Source("digits", (SourceFile(DIGITS, images),)),
-            "labels": Source("digits", (SourceFile(f"{DIGITS} (labels)", labels),)),
-        }
-    found: dict[_Role, Source] = {}
-    for key, role in _KEYS:
-        place = getattr(settings, key, None)
-        if place is None:
-            continue
+        found["items"] = Source("digits", (SourceFile(places.pop("source"), images),))
+        found["labels"] = Source("digits", (SourceFile(f"{DIGITS} (labels)", labels),))
+    for key, place in places.items():
+        role = _ROLES[key]
         sha256 = settings.sha256 if key == "source" else None
         text = Corpus(source=place, sha256=sha256)
         try:

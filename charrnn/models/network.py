@@ -128,7 +128,8 @@ class SymbolInput(nn.Module):
         if isinstance(config, schema.EmbeddingInput):
             self.table = nn.Parameter(torch.empty(vocabulary, config.size))
             # A tied table is an output matrix too, and must not start with scores of the size of sqrt(D).
-            nn.init.normal_(self.table, std=config.size**-0.5 if tied else 1.0, generator=generator)
+            usual = config.size**-0.5 if tied else 1.0
+            nn.init.normal_(self.table, std=config.std or usual, generator=generator)
             self.table.requires_grad_(not config.frozen)
             if config.batchnorm:
                 self.norm = SequenceBatchNorm(config.size)

@@ -1,9 +1,11 @@
-"""Texts and tables that have a name: known files, and one that every Python installation carries."""
+"""Texts, tables and pictures that have a name: known files, and a text that every Python installation carries."""
 
 from __future__ import annotations
 
+import gzip
 import os
 import platform
+import zlib
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -24,15 +26,18 @@ class Known:
         sha256: the digest of its bytes.
         places: where it may lie below the folder that `CHARRNN_DATA` names.
         how: what a user does to get it, where there is no `url`.
+        content: the digest of what is in it, where it is packed: below `CHARRNN_DATA` any packing of that will do.
     """
 
     url: str | None
     sha256: str
     places: tuple[str, ...]
     how: str = ""
+    content: str | None = None
 
     def at_hand(self) -> Path | None:
-        """The file below the folder that the environment variable `CHARRNN_DATA` names, if it is there.
+        """The file below the folder that the environment variable `CHARRNN_DATA` names, if it is there; what is in a
+        packed one is not looked at.
 
         Raises:
             DataError: a file is there, and it is another one.
@@ -40,17 +45,38 @@ class Known:
         folder = os.environ.get("CHARRNN_DATA")
         for path in (Path(folder).expanduser() / place for place in self.places) if folder else ():
             if path.is_file():
-                with read_errors(path):
-                    found = digest.of_file(path)
-                if found != self.sha256:
-                    raise DataError(
-                        "this file is not the known text that its name says",
-                        where=path,
-                        why=f"its sha256 is {found}, that of the text is {self.sha256}",
-                        hint="remove it, or unset CHARRNN_DATA to download the text" if self.url else self.how,
-                    )
+                if self.content is None:
+                    with read_errors(path):
+                        found = digest.of_file(path)
+                    if found != self.sha256:
+                        raise self._another(path, f"its sha256 is {found}, that of the text is {self.sha256}")
                 return path
         return None
+
+    def unpacked(self, path: Path) -> bytes:
+        """What is in the file at `path`, gzip or not, which is the same on every machine.
+
+        Raises:
+            DataError: it is another file, or it is damaged.
+        """
+        try:
+            with read_errors(path):
+                data = path.read_bytes()
+            data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise self._another(path, str(error)) from error
+        found = digest.of_bytes(data)
+        if found != self.content:
+            raise self._another(path, f"the sha256 of what is in it is {found}, and should be {self.content}")
+        return data
+
+    def _another(self, path: Path, why: str) -> DataError:
+        return DataError(
+            "this file is not the known one that its name says",
+            where=path,
+            why=why,
+            hint="remove it, or unset CHARRNN_DATA to download it" if self.url else self.how,
+        )
 
 
 _MOVIELENS = "movielens-latest-small-2016"
@@ -83,6 +109,38 @@ KNOWN = {
         (f"{_MOVIELENS}/movies.csv",),
         _HOW,
     ),
+}
+
+_MNIST = {
+    "named:mnist/train-images": (
+        "train-images-idx3-ubyte",
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    ),
+    "named:mnist/train-labels": (
+        "train-labels-idx1-ubyte",
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    ),
+    "named:mnist/test-images": (
+        "t10k-images-idx3-ubyte",
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    ),
+    "named:mnist/test-labels": (
+        "t10k-labels-idx1-ubyte",
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
+}
+KNOWN |= {
+    name: Known(
+        f"https://storage.googleapis.com/cvdf-datasets/mnist/{file}.gz",
+        packed,
+        (f"mnist/{file}.gz", f"mnist/{file}"),
+        content=content,
+    )
+    for name, (file, packed, content) in _MNIST.items()
 }
 
 
@@ -141,6 +199,8 @@ def known(source: str) -> Known:
     Raises:
         DataError: there is none of this name.
     """
+    if source == "named:mnist":
+        raise DataError("this name is that of a set of pictures", where=source, hint="set corpus.kind: images")
     if source not in KNOWN:
         raise _no_such(source, [*KNOWN, *FILES])
     return KNOWN[source]

@@ -64,20 +64,21 @@ def open_source(settings: Corpus, *, base: Path, corpora: Path, spool: Path, wat
         folder, pattern = there
         yield replace(_local(pattern, folder), name=_short(source.partition(":")[2]))
     elif source.startswith("named:"):
-        path = _named(source, corpora, watch)
-        yield Source(_short(source.partition(":")[2]), (SourceFile(source, path),))
+        yield Source(_short(source.partition(":")[2]), (SourceFile(source, _named(source, corpora, watch)),))
     elif source.startswith("builtin:"):
         yield Source(_short(source.partition(":")[2]), (builtin(source),))
     else:
         yield _local(source, base)
 
 
-def _named(source: str, corpora: Path, watch: Watch) -> Path:
-    text = known(source)
-    path = text.at_hand()
-    if path is None and text.url is None:
-        raise DataError("this file cannot be downloaded", where=source, hint=text.how)
-    return path or download(str(text.url), text.sha256, corpora / "downloads", watch)
+def _named(source: str, corpora: Path, watch: Watch) -> Path | bytes:
+    """A known file, or what is in it where it is known by that."""
+    file = known(source)
+    path = file.at_hand()
+    if path is None and file.url is None:
+        raise DataError("this file cannot be downloaded", where=source, hint=file.how)
+    path = path or download(str(file.url), file.sha256, corpora / "downloads", watch)
+    return path if file.content is None else file.unpacked(path)
 
 
 def _downloaded(url: str, sha256: str | None, corpora: Path, watch: Watch) -> Source:

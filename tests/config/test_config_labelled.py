@@ -40,6 +40,7 @@ def test_shares() -> None:
     assert read(split=["rest", 10, 5]).parts == ("rest", 10, 5)
     assert read(split=["rest", 10], test_source="t").parts == ("rest", 10)
     assert read(split=[1, 0], test_source="t").parts == (1, 0)
+    assert read(kind="images", source="named:mnist").parts == read(fold=[1, 3]).parts == (0.9, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,11 @@ def test_shares() -> None:
     [
         ({"split": [0.9, 0.1]}, "split has three parts"),
         ({"split": [0.8, 0.1, 0.1], "test_source": "t"}, "split has two parts, for `test_source` is the test set"),
+        ({"split": [0.8, 0.1, 0.1], "fold": [1, 10]}, "split has two parts, for `fold` is the test set"),
+        ({"fold": [1, 10], "test_source": "t"}, "fold takes the test set out of the source, and `test_source` gives"),
+        ({"fold": [11, 10]}, "fold is [k, n], fold k of n"),
+        ({"fold": [1, 1]}, "fold is [k, n], fold k of n"),
+        ({"fold": [0, 10]}, "greater than or equal to 1"),
         ({"split": [0.9, 0.05, 0.04]}, "fractions must sum to 1"),
         ({"split": [10, 5, 5]}, "one of three counts must be `rest`"),
         ({"split": [10, 5], "test_source": "t"}, "one of two counts must be `rest`"),
@@ -71,6 +77,13 @@ def test_shares() -> None:
         ({"kind": "images", "labels": "y", "test_source": "t"}, "test_source and test_labels go together"),
         ({"kind": "images", "labels": "y", "test_labels": "t"}, "test_source and test_labels go together"),
         ({"kind": "images", "labels": "y", "longest": 3}, "Extra inputs are not permitted"),
+        ({"kind": "images", "source": "named:mnist", "labels": "y"}, "`named:mnist`, which have their own"),
+        (
+            {"kind": "images", "source": "named:mnist", "test_source": "t", "test_labels": "u"},
+            "`named:mnist` has a test set of its own",
+        ),
+        ({"kind": "images", "source": "named:mnist", "fold": [1, 2]}, "out of the source, and `named:mnist` gives one"),
+        ({"kind": "images", "source": "named:mnist", "split": [0.8, 0.1, 0.1]}, "for `named:mnist` is the test set"),
     ],
 )
 def test_what_is_refused(keys: dict[str, Any], what: str) -> None:

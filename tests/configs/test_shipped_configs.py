@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from labelling import idx
 
 from charrnn.config.load import load_config
 from charrnn.config.schema import ClassifyConfig, LanguageConfig, RateConfig, VectorsConfig
-from charrnn.config.schema.labelled import Folder, Table
+from charrnn.config.schema.labelled import Folder, Images, LabelledSource, Table
 from charrnn.logs.console import Console
 from charrnn.runs.start import train_run
 from charrnn.train.interrupt import Interrupt
@@ -19,7 +21,7 @@ CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").rglob("*.yaml
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small data of every kind: a text, long enough for the split of the course and with the letters that the configs'
-    samples begin with; ratings; labelled rows; a file for each label."""
+    samples begin with; ratings; labelled rows; a file for each label; pictures."""
     folder = tmp_path_factory.mktemp("data")
     words = "ethics is a basic foundation of all that The ROMEO: what is done is done,\n\n"
     (folder / "text.txt").write_text((words * 8000)[:500_000], encoding="utf-8")
@@ -32,6 +34,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for label in ("neg", "pos"):
         text = "\n".join(f"{label} {i}" for i in range(60))
         (folder / "lines" / f"{label}.{label}").write_text(text, encoding="utf-8")
+    (folder / "pictures").write_bytes(idx(np.arange(90 * 28 * 28).reshape(90, 28, 28) % 251))
+    (folder / "numbers").write_bytes(idx(np.arange(90) % 10))
     return folder
 
 
@@ -44,11 +48,19 @@ def stand_ins(path: Path, data: Path) -> list[str]:
             return [f"corpus.source={data / 'text.txt'}"]
         case RateConfig():
             return [f"corpus.source={data / 'ratings.csv'}", 'corpus.delimiter=","', "corpus.names=null"]
-        case ClassifyConfig(corpus=Table()):
-            return [f"corpus.source={data / 'table'}"]
+        case ClassifyConfig(corpus=Table() as table):
+            return [f"corpus.source={data / 'table'}", *few_labels(table)]
         case ClassifyConfig(corpus=Folder()):
             return [f"corpus.source={data / 'lines'}"]
+        case ClassifyConfig(corpus=Images(source="named:mnist") as pictures):
+            places = {"source": "pictures", "labels": "numbers", "test_source": "pictures", "test_labels": "numbers"}
+            return [*(f"corpus.{key}={data / name}" for key, name in places.items()), *few_labels(pictures)]
     return []
+
+
+def few_labels(corpus: LabelledSource) -> list[str]:
+    """Where labels are hidden, more of them."""
+    return [] if corpus.labelled is None else ["corpus.labelled=20"]
 
 
 @pytest.mark.slow

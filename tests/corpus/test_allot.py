@@ -206,3 +206,28 @@ def test_items_are_distinct_by_both_halves_of_their_keys() -> None:
     items, ascending = distinct(keys)
     assert items.tolist() == [1, 2, 0, 1]
     assert ascending.tolist() == [[3, 9], [7, 1], [7, 2]]
+
+
+@given(pairs, pairs, seeds)
+def test_each_item_is_tested_in_one_fold_and_that_depends_on_nothing_else(
+    rows: Given, others: Given, seed: int
+) -> None:
+    rows = [*rows, *some(40)]
+    tested: dict[str, int] = {}
+    for k in (1, 2, 3):
+        found = names(allotted([*rows, *others], fold=[k, 3], split=[0.5, 0.5], seed=seed))
+        alone = names(allotted(rows, fold=[k, 3], split=[0.5, 0.5], seed=seed))
+        assert found[: len(rows)] == alone
+        for (text, _), part in zip([*rows, *others], found, strict=True):
+            if part == "test":
+                assert tested.setdefault(text, k) == k
+    assert tested.keys() == {text for text, _ in [*rows, *others]}
+
+
+def test_folds_are_of_one_size_and_the_rest_is_split_as_asked() -> None:
+    for k in range(1, 11):
+        found = Counter(names(allotted(some(6000), fold=[k, 10], split=[0.75, 0.25])))
+        assert 500 < found["test"] < 700
+        assert 0.72 < found["train"] / (found["train"] + found["valid"]) < 0.78
+    exact = Counter(names(allotted(some(6000), fold=[1, 10], split=["rest", 60])))
+    assert exact["valid"] == 60

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import gzip
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from labelling import ALL, Workplace, idx, places
 
 from charrnn.corpus.labelled import LabelledCorpus
 from charrnn.errors import MissingExtraError
-from charrnn.text import blocks
+from charrnn.text import blocks, builtin
 
 IMAGES = {"kind": "images", "source": "x", "labels": "y"}
 PIXELS = np.arange(5 * 2 * 3, dtype=np.uint8).reshape(5, 2, 3)
@@ -67,6 +69,44 @@ def test_an_item_may_end_anywhere_in_a_block(work: Workplace, monkeypatch: pytes
         monkeypatch.setattr(blocks, "BLOCK", block)
         corpus = work.corpus(**IMAGES, split=ALL, seed=block)
         assert corpus.split("train").items.tolist() == PIXELS.ravel().tolist()
+
+
+def named_set(work: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four small files in the place of MNIST's."""
+    files = {"train-images": X, "train-labels": Y, "test-images": idx(PIXELS[:3] + 9), "test-labels": idx(LABELS[:3])}
+    for name, data in files.items():
+        source = f"named:mnist/{name}"
+        known = replace(builtin.KNOWN[source], content=hashlib.sha256(data).hexdigest())
+        monkeypatch.setitem(builtin.KNOWN, source, known)
+        work.write(known.places[0], gzip.compress(data))
+    monkeypatch.setenv("CHARRNN_DATA", str(work.folder))
+
+
+def test_a_named_set_brings_its_labels_and_its_test_set(work: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    named_set(work, monkeypatch)
+    work.write("more", idx(PIXELS[:2] + 100))
+    corpus = work.corpus(kind="images", source="named:mnist", split=[1, 0], unlabelled_source="more")
+    assert corpus.split("train").items.tolist() == PIXELS.ravel().tolist()
+    assert corpus.split("test").items.tolist() == (PIXELS[:3] + 9).ravel().tolist()
+    assert corpus.split("unlabelled").items.tolist() == (PIXELS[:2] + 100).ravel().tolist()
+    assert [corpus.labels[number] for number in corpus.split("test").labels.tolist()] == ["7", "2", "7"]
+    assert places(corpus.split("test"))[0] == "named:mnist/test-images:1"
+
+
+def test_a_named_set_is_the_same_however_it_is_packed(work: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    named_set(work, monkeypatch)
+    keys: dict[str, Any] = {"kind": "images", "source": "named:mnist", "split": [1, 0]}
+    digest = work.corpus(**keys).digest
+    work.write("mnist/train-images-idx3-ubyte.gz", gzip.compress(X, 1, mtime=5))
+    assert not work.prepare(**keys).fresh
+    assert work.corpus(**keys).digest == digest
+
+
+def test_the_digits_of_scikit_learn_take_further_files(work: Workplace) -> None:
+    pytest.importorskip("sklearn")
+    work.write("more", idx(np.zeros((2, 8, 8), np.uint8)))
+    corpus = work.corpus(kind="images", source="builtin:digits", split=ALL, unlabelled_source="more")
+    assert (len(corpus.split("train")), len(corpus.split("unlabelled"))) == (1797, 2)
 
 
 X, Y = idx(PIXELS), idx(LABELS)

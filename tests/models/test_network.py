@@ -115,3 +115,10 @@ def test_the_seed_decides_the_weights_whatever_the_precision() -> None:
 def test_the_number_of_parameters(core: str, expected: int) -> None:
     model = network(input={"size": 5}, core={"kind": core, "hidden": 6})
     assert parameters_of(model) == V * 5 + expected * 6 * (5 + 6 + 2) + V * (6 + 1)
+
+
+def test_fresh_vectors_have_the_spread_that_is_asked_for() -> None:
+    small = network(input={"size": 64, "std": 0.1}).input.table
+    assert torch.allclose(small, 0.1 * network(input={"size": 64}).input.table)
+    tied = network(input={"size": 6, "std": 0.5}, core={"hidden": 6}, head={"tie": True}).input.table
+    assert torch.allclose(tied, 0.5 * network(input={"size": 6}, core={"hidden": 6}).input.table)

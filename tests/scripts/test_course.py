@@ -9,12 +9,16 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import labels
 import measure
+import numpy as np
 import page
 import pytest
 import recording
 import results
 import rows
+import wordsim
+from labelling import idx
 from measure import Place
 from rows import Row
 
@@ -33,6 +37,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(measure, "ROOT", tmp_path)
     monkeypatch.setattr(results, "ROOT", tmp_path)
+    monkeypatch.setattr(labels, "ROOT", tmp_path)
     monkeypatch.setattr(results, "RESULTS", tmp_path / "docs" / "results.json")
     monkeypatch.setattr(results, "README", tmp_path / "README.md")
     monkeypatch.setattr(results, "MEASURED", tmp_path / "runs" / "measured")
@@ -54,6 +59,38 @@ def ratings(checkout: Path) -> tuple[str, ...]:
     return f"corpus.source={checkout / 'ratings.csv'}", "corpus.names=null"
 
 
+def items(checkout: Path) -> dict[str, tuple[str, ...]]:
+    """The settings that give a config over labelled items a few of each kind."""
+    (checkout / "lines").mkdir()
+    for label in ("neg", "pos"):
+        (checkout / f"lines/{label}.{label}").write_text("\n".join(f"{label} {i}" for i in range(80)), encoding="utf-8")
+    lines = [f"{'ham' if i % 3 else 'spam'}\tmessage {i} of {i * i}" for i in range(90)]
+    (checkout / "table").write_text("\n".join(lines), encoding="utf-8")
+    (checkout / "pictures").write_bytes(idx(np.arange(90 * 28 * 28).reshape(90, 28, 28) % 251))
+    (checkout / "numbers").write_bytes(idx(np.arange(90) % 10))
+    pictures = {"source": "pictures", "labels": "numbers", "test_source": "pictures", "test_labels": "numbers"}
+    return {
+        "folder": (f"corpus.source={checkout / 'lines'}",),
+        "table": (f"corpus.source={checkout / 'table'}",),
+        "images": tuple(f"corpus.{key}={checkout / name}" for key, name in pictures.items()),
+    }
+
+
+def vectors(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """The settings of word vectors on texts that stand in for the shared ones, and pairs of words that are judged."""
+    monkeypatch.setattr(wordsim, "ROOT", checkout)
+    monkeypatch.setattr(wordsim, "charrnn", in_this_process)
+    monkeypatch.setattr(wordsim, "DATA", checkout / "shared")
+    for name, separator in wordsim.TEXTS:
+        path = checkout / "shared" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(f"{separator or ''}the king saw the queen of tea {i % 7}" for i in range(60)))
+    judged = checkout / "shared" / wordsim.JUDGED
+    judged.parent.mkdir()
+    judged.write_text("# judged\nking\tqueen\t8.5\nking\ttea\t2.5\nqueen\ttea\t3.0\nking\tcar\t1.0\n")
+    return (f"corpus.source={checkout / wordsim.JOINED}",)
+
+
 def in_this_process(*arguments: str, program: tuple[str, ...] = measure.CHARRNN) -> dict[str, Any]:
     """As `measure.charrnn`, without the seconds that a process takes to load torch."""
     if program != measure.CHARRNN:
@@ -70,12 +107,16 @@ REAL = measure.charrnn
 @pytest.mark.slow
 def test_every_row_runs_for_a_few_steps(checkout: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "charrnn", in_this_process)
+    monkeypatch.setattr(labels, "charrnn", in_this_process)
+    pytest.importorskip("sklearn")
+    monkeypatch.setattr("selftraining.ROOT", checkout)
     settings = (f"corpus.source={text}", "corpus.split=[0.8,0.2,0]")
-    results.quick(Place("runs/quick", quick=True, settings=settings, ratings=ratings(checkout)))
+    given = {"ratings": ratings(checkout), "items": items(checkout), "vectors": vectors(checkout, monkeypatch)}
+    results.quick(Place("runs/quick", quick=True, settings=settings, **given))
     records = json.loads((checkout / "runs/quick/results.json").read_text(encoding="utf-8"))
     assert list(records) == list(rows.ROWS)
-    losses = [record["figures"].get("valid_nats", record["figures"].get("test_mse")) for record in records.values()]
-    assert all(0.0 < loss < 20.0 for loss in losses)
+    assert all(-1.0 <= page.headline(record) < 20.0 for record in records.values())
+    assert (records["E4"]["figures"]["covered_pairs"], records["E4"]["figures"]["pairs"]) == (3, 4)
     assert sorted(path.name for path in (checkout / "runs/quick").glob("*.svg") if "find-lr" not in path.name) == [
         "batchnorm.svg",
         "positions.svg",
@@ -196,6 +237,46 @@ def test_rows_over_ratings_are_measured_by_five_masks(checkout: Path, monkeypatc
     drawn = page.page({"E2": results.complete("E2", measured, {})})
     assert f"| {figures['test_rmse']:.4f} |" in drawn
     assert "0.798 (MSE, course of 2016, lesson 4)" in drawn
+
+
+def test_rows_over_labels_are_measured_by_seeds_or_by_folds(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "charrnn", in_this_process)
+    monkeypatch.setattr(labels, "charrnn", in_this_process)
+    place = Place("runs/quick", quick=True, items=items(checkout))
+    pytest.importorskip("sklearn")
+    monkeypatch.setattr("selftraining.ROOT", checkout)
+    records: dict[str, Any] = {}
+    for name in ("names-linear", "names", "reviews", "reviews-recurrent"):
+        records[name] = results.complete(name, results.measured(name, place, commit="none"), records)
+    by_seed, by_fold = records["names"]["figures"], records["reviews"]["figures"]
+    assert by_seed["test_accuracy"] == pytest.approx(
+        (by_seed["test_accuracy_seed_1"] + by_seed["test_accuracy_seed_2"]) / 2
+    )
+    manifests = [json.loads(path.read_text()) for path in (checkout / "corpora").glob("reviews*/manifest.json")]
+    tested = {tuple(m["settings"]["fold"]): m["splits"]["test"]["distinct"] for m in manifests}
+    assert by_fold["test_items"] == tested[1, 10] + tested[2, 10] < 80
+    assert records["names"]["reference"]["nats"] == round(records["names-linear"]["figures"]["test_accuracy"], 4)
+    assert records["reviews-recurrent"]["reference"]["nats"] == round(by_fold["test_accuracy"], 4)
+    drawn = page.page(records)
+    assert f"| {100 * by_fold['test_accuracy']:.2f} | {100 * by_fold['test_accuracy_spread']:.2f} |" in drawn
+    assert "| 76.10 (CNN-rand, Kim 2014" in drawn
+    assert "higher is better" in drawn
+
+
+def test_self_training_reads_the_items_of_the_corpus(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sklearn")
+    import selftraining
+
+    monkeypatch.setattr(selftraining, "ROOT", checkout)
+    place = Place("runs/quick", quick=True, items=items(checkout))
+    record = results.complete("P2-sms-sklearn", results.measured("P2-sms-sklearn", place, commit="none"), {})
+    (manifest,) = [json.loads(path.read_text()) for path in (checkout / "corpora").glob("*/manifest.json")]
+    sizes = {name: part["end"] - part["start"] for name, part in manifest["splits"].items()}
+    figures = record["figures"]
+    assert figures["labelled_items"] == sizes["train"] == 20
+    assert (figures["unlabelled_items"], figures["test_items"]) == (sizes["unlabelled"], sizes["test"])
+    assert record["reference"]["nats"] == round(figures["test_accuracy_without"], 4)
+    assert f"| {100 * figures['test_accuracy']:.2f} | — |" in page.page({"P2-sms-sklearn": record})
 
 
 def test_rows_whose_data_nobody_offers_are_left_out_aloud(

@@ -31,11 +31,18 @@ def test_pairs_without_vectors_are_not_covered() -> None:
 
 
 def test_texts_are_joined_without_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for place, _ in wordsim.TEXTS.values():
+    for place, _ in wordsim.TEXTS:
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / place).write_text("ham\tone, two\nspam\tthree\n", encoding="utf-8")
+        (tmp_path / place).write_text(f"{place}\tone, two\n\n{place}\tthree\n", encoding="utf-8")
     monkeypatch.setattr(wordsim, "DATA", tmp_path)
-    wordsim.join(tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(wordsim.TEXTS)
-    assert (tmp_path / "out/messages.txt").read_text() == "one, two\nthree\n"
-    assert (tmp_path / "out/reviews-pos.txt").read_text().startswith("ham\tone")
+    wordsim.join(tmp_path / "out" / "texts.txt")
+    lines = (tmp_path / "out/texts.txt").read_text().split("\n")
+    assert lines.pop() == ""
+    expected = []
+    for place, separator in wordsim.TEXTS:
+        expected += [f"{place}\tone, two", f"{place}\tthree"] if separator is None else []
+    expected += ["one, two", "three", " two"]  # behind the tab of messages, behind the comma of films
+    assert sorted(lines) == sorted(expected)
+    assert lines != expected
+    wordsim.join(tmp_path / "again.txt")
+    assert (tmp_path / "again.txt").read_text().split("\n")[:-1] == lines

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ from piping import piped
 
 from charrnn.config.schema.corpus import Corpus
 from charrnn.errors import DataError
-from charrnn.text import sources
+from charrnn.text import builtin, sources
 from charrnn.text.sources import Source, open_source
 from charrnn.text.watch import Watch
 
@@ -176,7 +179,7 @@ def test_known_texts_are_looked_for_in_the_data_folder(
     path.write_text("not he")
     error = failure("named:nietzsche", tmp_path)
     assert error.where == str(path)
-    assert error.what == "this file is not the known text that its name says"
+    assert error.what == "this file is not the known one that its name says"
     if real.is_file():
         path.write_bytes(real.read_bytes())
         source = found("named:nietzsche", tmp_path)
@@ -214,3 +217,44 @@ def test_files_with_a_name_lie_where_the_user_says(tmp_path: Path, monkeypatch: 
     assert source.name == "names-by-language"
     monkeypatch.delenv("CHARRNN_DATA")
     assert failure("named:sms-spam", tmp_path).hint is not None
+
+
+PICTURES = "named:mnist/test-labels"
+
+
+@pytest.mark.parametrize("name", ["t10k-labels-idx1-ubyte.gz", "t10k-labels-idx1-ubyte"])
+def test_a_packed_file_is_known_by_what_is_in_it(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = b"labels"
+    monkeypatch.setenv("CHARRNN_DATA", str(tmp_path))
+    monkeypatch.setitem(
+        builtin.KNOWN, PICTURES, replace(builtin.KNOWN[PICTURES], content=hashlib.sha256(content).hexdigest())
+    )
+    path = tmp_path / "mnist" / name
+    path.parent.mkdir()
+    for data in (gzip.compress(content, mtime=1), gzip.compress(content, 1, mtime=2), content):
+        path.write_bytes(data)
+        source = found(PICTURES, tmp_path)
+        assert [(file.name, file.place) for file in source.files] == [(PICTURES, content)]
+    for data in (gzip.compress(b"others"), gzip.compress(content)[:-9], gzip.compress(content)[:5] + b"x", b"others"):
+        path.write_bytes(data)
+        error = failure(PICTURES, tmp_path)
+        assert (error.what, error.where) == ("this file is not the known one that its name says", str(path))
+
+
+def test_a_packed_file_is_downloaded_and_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CHARRNN_DATA", raising=False)
+    asked = []
+
+    def download(url: str, sha256: str, folder: Path, watch: Watch) -> Path:
+        asked.append((url.rpartition("/")[2], sha256[:8]))
+        (tmp_path / "fetched").write_bytes(gzip.compress(b"something else"))
+        return tmp_path / "fetched"
+
+    monkeypatch.setattr(sources, "download", download)
+    assert failure(PICTURES, tmp_path).where == str(tmp_path / "fetched")
+    assert asked == [("t10k-labels-idx1-ubyte.gz", "f7ae60f9")]
+
+
+def test_a_set_of_pictures_is_no_text(tmp_path: Path) -> None:
+    error = failure("named:mnist", tmp_path)
+    assert (error.what, error.hint) == ("this name is that of a set of pictures", "set corpus.kind: images")

@@ -15,6 +15,17 @@ Column = Annotated[str, Field(min_length=1)] | Count
 DIGITS = "builtin:digits"
 """The source of the 1,797 small pictures of digits that scikit-learn carries."""
 
+MNIST = "named:mnist"
+"""The source of the 60,000 pictures of digits of MNIST, with the 10,000 of its test set."""
+
+_MNIST_PLACES = {
+    "source": f"{MNIST}/train-images",
+    "labels": f"{MNIST}/train-labels",
+    "test_source": f"{MNIST}/test-images",
+    "test_labels": f"{MNIST}/test-labels",
+}
+"""The files that it stands for."""
+
 
 class LabelledSource(Source):
     """Items with labels, and their splits.
@@ -33,10 +44,14 @@ class LabelledSource(Source):
     """The SHA-256 that the source must have where it is a single file; required for a URL."""
 
     split: Annotated[tuple[Part, ...], Field(min_length=2, max_length=3), AsTuple] | None = None
-    """Train, validation, test; with a `test_source` only the first two. Fractions that sum to 1: then the split of an
-    item is a function of the seed and of the item alone, whatever else the source holds, and the sizes are about so.
-    Or counts of distinct items, one of them `rest`: then the sizes are exact. `null` means [0.9, 0.05, 0.05], and with
-    a `test_source` [0.9, 0.1]."""
+    """Train, validation, test; only the first two where the test set is given by a `test_source` or a `fold`. Fractions
+    that sum to 1: then the split of an item is a function of the seed and of the item alone, whatever else the source
+    holds, and the sizes are about so. Or counts of distinct items, one of them `rest`: then the sizes are exact. `null`
+    means [0.9, 0.05, 0.05], and where the test set is given [0.9, 0.1]."""
+
+    fold: Annotated[tuple[Count, Count], AsTuple] | None = None
+    """Cross-validation: [k, n] deals the distinct items into n folds of about the same size, and fold k, from 1, is the
+    test set. `split` parts the rest. The fold of an item is a function of the seed and of the item alone."""
 
     seed: Annotated[int, Field(ge=0)] = 1
     """What decides the splits, and which items keep their labels."""
@@ -67,19 +82,36 @@ class LabelledSource(Source):
 
     @model_validator(mode="after")
     def _as_many_parts_as_splits(self) -> LabelledSource:
-        if len(self.parts) != (3 if self.test_source is None else 2):
-            have = "has three parts: train, validation, test" if self.test_source is None else "has two parts"
+        given = self.test_given
+        if self.fold is not None and given != "fold":
+            raise ValueError(f"fold takes the test set out of the source, and `{given}` gives one")
+        if self.fold is not None and not self.fold[0] <= self.fold[1] > 1:
+            raise ValueError("fold is [k, n], fold k of n: n is at least 2, and k is from 1 to n")
+        if len(self.parts) != (3 if given is None else 2):
             raise ValueError(
-                f"split {have}" + ("" if self.test_source is None else ", for `test_source` is the test set")
+                "split has three parts: train, validation, test"
+                if given is None
+                else f"split has two parts, for `{given}` is the test set"
             )
         return self
+
+    @property
+    def test_given(self) -> str | None:
+        """What gives the test set; None where `split` does."""
+        return "test_source" if self.test_source is not None else None if self.fold is None else "fold"
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Where the files lie, by the keys that say it, in the order in which they are read."""
+        keys = ("source", "labels", "test_source", "test_labels", "unlabelled_source")
+        return {key: place for key in keys if (place := getattr(self, key, None)) is not None}
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """`split` with its default written out."""
         if self.split is not None:
             return self.split
-        return (0.9, 0.05, 0.05) if self.test_source is None else (0.9, 0.1)
+        return (0.9, 0.05, 0.05) if self.test_given is None else (0.9, 0.1)
 
 
 class TextItems(LabelledSource):
@@ -209,10 +241,10 @@ class Images(LabelledSource):
 
     source: Place
     """The file of the pictures, or `builtin:digits`: 1,797 pictures of 8 × 8 pixels with values up to 16, which
-    scikit-learn carries (the extra `labels`)."""
+    scikit-learn carries (the extra `labels`), or `named:mnist`: all four files of MNIST, its test set among them."""
 
     labels: Place | None = None
-    """The file of their labels; `builtin:digits` has its own."""
+    """The file of their labels; `builtin:digits` and `named:mnist` have their own."""
 
     test_labels: Place | None = None
     """The file of the labels of `test_source`."""
@@ -222,11 +254,25 @@ class Images(LabelledSource):
 
     @model_validator(mode="after")
     def _every_picture_has_a_label(self) -> Images:
-        if (self.labels is None) != (self.source == DIGITS):
-            raise ValueError(f"labels is needed, but for `{DIGITS}`, which has its own")
+        if (self.labels is None) != (self.source in (DIGITS, MNIST)):
+            raise ValueError(f"labels is needed, but for `{DIGITS}` and `{MNIST}`, which have their own")
         if (self.test_labels is None) != (self.test_source is None):
             raise ValueError("test_source and test_labels go together")
+        if self.source == MNIST and self.test_source is not None:
+            raise ValueError(f"`{MNIST}` has a test set of its own: remove test_source and test_labels")
         return self
+
+    @property
+    def test_given(self) -> str | None:
+        """What gives the test set; None where `split` does."""
+        return MNIST if self.source == MNIST else super().test_given
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Where the files lie, by the keys that say it, in the order in which they are read."""
+        if self.source != MNIST:
+            return super().places
+        return {**_MNIST_PLACES, **{key: place for key, place in super().places.items() if key != "source"}}
 
 
 Labelled = Annotated[Table | Folder | Images, Field(discriminator="kind"), default_kind("table")]

@@ -23,6 +23,10 @@ class EmbeddingInput(Section):
     size: Count = 64
     """Factors per symbol."""
 
+    std: Annotated[float, Field(gt=0.0)] | None = None
+    """The standard deviation of fresh vectors. `null` is 1, and size^-½ where the table is the output matrix too. With
+    words that training meets a few times, small vectors (0.1) keep a classifier from learning their noise by heart."""
+
     pretrained: Annotated[str, Field(min_length=1)] | None = None
     """A file of vectors, word2vec's text or GloVe's, plain or .gz, that the vectors of its symbols begin with; the
     others begin fresh. Relative to the config's folder."""
