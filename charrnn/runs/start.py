@@ -27,6 +27,7 @@ from charrnn.models.scan import Form
 from charrnn.runs.claim import clear, is_done, owned, to_go_on_from
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.memory import out_of_memory
+from charrnn.runs.mixing import check_mixing, mixing, refuse_own_teacher
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.pretrained import Pretrained, beginning, check_pretrained, pretrained_of
 from charrnn.runs.resume import check_corpus
@@ -73,12 +74,14 @@ def train_run(
     """
     if mode != "resume":
         refuse_itself(loaded.config, folder)
+        refuse_own_teacher(loaded.config, folder)
     with owned(folder) as run:
         checkpoint = None if mode == "force" else to_go_on_from(run, loaded, mode, console)
         task = task_of(loaded, corpora, console, interrupt.check)
         if checkpoint is not None:
             check_corpus(checkpoint, task.corpus)
             check_pretrained(checkpoint, task.config)
+            check_mixing(checkpoint, task)
             if is_done(checkpoint, loaded):
                 console.note(f"nothing to do: the run in {folder} is finished")
                 return _outcome(run, checkpoint.document("train"))
@@ -121,7 +124,7 @@ class _Session:
         positions = {} if self.checkpoint is None else self.checkpoint.document("train")["records"]
         with closing(RunLog(self.run.path, self.console, positions, state.step, events)) as log:
             write_text(self.run.config, render(self.loaded.anchored()))
-            begun = provenance(self.checkpoint, origin) | beginning(self.checkpoint, pretrained)
+            begun = provenance(self.checkpoint, origin) | beginning(self.checkpoint, pretrained) | mixing(task)
             documents = _documents(task, plan, begun)
             saver = RunSaver(self.run, config.train.save, documents, log)
             if self.checkpoint is not None:

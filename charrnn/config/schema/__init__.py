@@ -8,6 +8,7 @@ may change.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
@@ -45,6 +46,7 @@ __all__ = [
     "Windows",
     "config_class",
     "config_from",
+    "is_by_content",
     "is_identity",
     "is_manner",
 ]
@@ -84,8 +86,12 @@ BY_CONTENT = (
     "corpus.names.source",
     "model.pretrained",
     "model.input.pretrained",
+    "stream.mix.*.corpus.source",
+    "stream.mix.*.corpus.sha256",
+    "stream.mix.*.teacher",
 )
-"""Keys that only say where data or a file of vectors lie: on resume the content is compared."""
+"""Keys that only say where data, a file of vectors or a teacher lie: on resume the content is compared. A `*` stands
+for a name."""
 
 
 class Config(Section):
@@ -143,6 +149,17 @@ class LanguageConfig(Config):
                 "train.scheduled_sampling draws from the prediction after each symbol of a window, and with "
                 "stream.targets `last` only the one after the whole window is trained: remove one of the two"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _bytes_are_bytes_everywhere(self) -> LanguageConfig:
+        mix = self.stream.mix if isinstance(self.stream, Lanes) else None
+        for name, part in (mix or {}).items() if self.corpus.unit == "byte" else ():
+            changed = part.corpus is not None and (part.corpus.encoding, part.corpus.errors) != ("utf-8", "strict")
+            if changed:
+                raise ValueError(
+                    f"unit `byte` reads bytes as they are: remove encoding and errors from stream.mix.{name}.corpus"
+                )
         return self
 
 
@@ -242,6 +259,11 @@ def config_from(values: Mapping[str, Any]) -> Config:
 def is_identity(key: str) -> bool:
     """Whether the dotted `key` belongs to what makes a run what it is."""
     return _below(key, IDENTITY)
+
+
+def is_by_content(key: str) -> bool:
+    """Whether the dotted `key` only says where something lies that is compared by content."""
+    return any(fnmatchcase(key, pattern) for pattern in BY_CONTENT)
 
 
 def is_manner(key: str) -> bool:
