@@ -200,4 +200,5 @@ def _about(name: str) -> Iterator[None]:
         yield
     except (DataError, UsageError, CheckpointError) as error:
         error.what = f"stream.mix.{name}: {error.what}"
+        error.args = (error.what,)
         raise
