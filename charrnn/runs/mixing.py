@@ -60,6 +60,7 @@ def texts_beside(
             split, identity = _text(name, part, loaded, corpus, corpora, console, check)
             teacher = None if part.teacher is None else _teacher(part, loaded.config, corpus.vocabulary)
             found[name] = Beside(split, identity, part.lanes, part.weight, teacher)
+            _refuse_short(name, found[name], loaded.config)
         told = "" if teacher is None else f", taught by {teacher.document['checkpoint']} ({teacher.document['which']})"
         console.note(f"mixing in `{name}`: {part.lanes} lanes of {len(split.tokens):,} tokens{told}")
     return found
@@ -183,6 +184,11 @@ def _check_vocabulary(theirs: Vocabulary, ours: Vocabulary, where: Path) -> None
             why="\n".join(["in the teacher (here), in the main text (there):", *theirs.difference(ours)]),
             hint="train the teacher on the main text, with the same `unit`, `min_count`, `case` and normal form",
         )
+
+
+def _refuse_short(name: str, text: Beside, config: Config) -> None:
+    assert isinstance(config.stream, Lanes), "no other stream has a mix"
+    text.ring(name, config.stream, config.train.seed)
 
 
 def _document(text: Beside) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -118,12 +119,12 @@ class LanePlan:
         """Never: the columns of a chunk are no positions after a cold start."""
         return False
 
-    @property
+    @cached_property
     def starts_B(self) -> np.ndarray:
         """Where each lane begins, in an epoch that is not shifted."""
         return np.concatenate([[0], np.cumsum(self.lengths_B)[:-1]])
 
-    @property
+    @cached_property
     def lengths_B(self) -> np.ndarray:
         """How many tokens each lane holds."""
         short, longer = divmod(self.tokens, self.lanes)

@@ -62,8 +62,8 @@ class Ring:
         """
         cut = self.cut
         pass_T, within_T = np.divmod(place + np.arange(width), int(cut.lengths_B[0]))
-        passes, which_T = np.unique(pass_T, return_inverse=True)
-        shift_T = np.array([self._shift(int(number)) for number in passes])[which_T]
+        first, last = int(pass_T[0]), int(pass_T[-1])
+        shift_T = np.array([self._shift(number) for number in range(first, last + 1)])[pass_T - first]
         position_BT = (cut.starts_B[:, None] + (shift_T + within_T)) % cut.tokens
         mask_BT = within_T < cut.lengths_B[:, None]
         starts_BT = begins_document(cut.documents, position_BT) & mask_BT
@@ -154,22 +154,28 @@ class MixedStream:
     def batch(self, step: int, device: torch.device) -> TokenBatch:
         """The batch of one step, counted from the beginning of training: each text is written into its place in it."""
         rows = self.lanes(step)
-        (x_BT, y_BT), shape = np.zeros((2, self.rows, rows.width), np.int64), (self.rows, rows.width)
-        mask_BT, reset_BT = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
-        main, place = rows.main, (slice(0, self.plan.lanes), slice(rows.indent, None))
+        shape, main, first = (self.rows, rows.width), rows.main, slice(0, self.plan.lanes)
+        x_BT, y_BT, mask_BT = np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.bool_)
+        resets: dict[int, np.ndarray] = {}
+
+        def reset(own: slice, column: int, rows_B: np.ndarray) -> None:
+            resets.setdefault(column, np.zeros(self.rows, np.bool_))[own] = rows_B
+
+        place = first, slice(rows.indent, None)
         position_BT = (main.start_B[:, None] + np.arange(main.width)) % len(self.tokens)
         mask_BT[place] = np.arange(main.width) < main.length_B[:, None]
         write_rows(self.tokens, position_BT, mask_BT[place], main.starts_BT, x_BT[place], y_BT[place])
         for column, rows_B in main.resets.items():
-            reset_BT[place[0], rows.indent + column] = rows_B
+            reset(first, rows.indent + column, rows_B)
+        columns = {}
         for ring, own, cells in zip(self.rings, self._rows, rows.others, strict=True):
-            mask_BT[own], reset_BT[own] = cells.mask_BT, cells.reset_BT
+            mask_BT[own] = cells.mask_BT
             write_rows(ring.tokens, cells.position_BT, cells.mask_BT, cells.starts_BT, x_BT[own], y_BT[own])
+            columns[ring.name] = own, by_column(cells.reset_BT)
+            for column, rows_B in columns[ring.name][1].items():
+                reset(own, column, rows_B)
         counts_BT = mask_BT & (np.arange(rows.width) >= rows.past)
         x, y, mask, counts = (torch.from_numpy(array).to(device) for array in (x_BT, y_BT, mask_BT, counts_BT))
-        resets = {column: torch.from_numpy(rows_B).to(device) for column, rows_B in by_column(reset_BT).items()}
-        shares = {
-            ring.name: Share(own, {column: resets[column][own] for column in by_column(reset_BT[own])})
-            for ring, own in zip(self.rings, self._rows, strict=True)
-        }
-        return TokenBatch(x, y, mask, counts, resets, rows.keep, main.rate, shares)
+        on = {column: torch.from_numpy(rows_B).to(device) for column, rows_B in sorted(resets.items())}
+        shares = {name: Share(own, {c: on[c][own] for c in found}) for name, (own, found) in columns.items()}
+        return TokenBatch(x, y, mask, counts, on, rows.keep, main.rate, shares)

@@ -86,13 +86,19 @@ def test_what_makes_no_sense_is_refused_where_it_stands(
 @pytest.mark.parametrize("name", ["train", "lr", "nats", "label_smoothing"])
 def test_a_name_that_records_know_is_taken(problems: Callable[..., list[str]], name: str) -> None:
     (line,) = problems(f"corpus: {{source: x.txt}}\nstream: {{mix: {{{name}: {{teacher: t}}}}}}")
-    assert f"the name `{name}` is taken" in line
+    assert f"a part cannot be named `{name}`" in line
 
 
 @pytest.mark.parametrize("name", ["Other", "a.b", "'a b'", "9"])
 def test_a_name_is_one_word(problems: Callable[..., list[str]], name: str) -> None:
     lines = problems(f"corpus: {{source: x.txt}}\nstream: {{mix: {{{name}: {{teacher: t}}}}}}")
     assert "is no name" in lines[0]
+
+
+def test_a_mix_of_nothing_is_none(load: Callable[..., Loaded]) -> None:
+    stream = load("corpus: {source: x.txt}\nstream: {mix: {}}").config.stream
+    assert isinstance(stream, Lanes)
+    assert stream.mix is None
 
 
 def test_windows_have_no_mix(problems: Callable[..., list[str]]) -> None:

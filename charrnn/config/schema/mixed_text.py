@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from charrnn.config.schema.base import AsTuple, Count, Section
 from charrnn.config.schema.corpus import Corpus, Documents, Part, Source, known_encoding, whole
@@ -97,6 +97,11 @@ class MixedText(Section):
         return self
 
 
+def _named(mix: dict[str, MixedText] | None) -> dict[str, MixedText] | None:
+    check_names(mix or ())
+    return mix or None
+
+
 def check_names(names: Iterable[str]) -> None:
     """Hold the names in `stream.mix` against what records know already.
 
@@ -106,7 +111,10 @@ def check_names(names: Iterable[str]) -> None:
     for name in names:
         if not _NAME.fullmatch(name):
             raise ValueError(
-                f"mix: `{name}` is no name: lower-case letters, digits, `_` and `-` make one, a letter in front"
+                f"`{name}` is no name for a part: lower-case letters, digits, `_` and `-` make one, a letter in front"
             )
         if name in _TAKEN:
-            raise ValueError(f"mix: the name `{name}` is taken: records call something else so")
+            raise ValueError(f"a part cannot be named `{name}`: records call something else so")
+
+
+TextMix = Annotated[dict[str, MixedText] | None, AfterValidator(_named)]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from charrnn.config.schema.base import Count, Fraction, Section, default_kind
-from charrnn.config.schema.mixed_text import MixedText, check_names
+from charrnn.config.schema.mixed_text import TextMix
 
 
 class FixedLengths(Section):
@@ -60,14 +60,9 @@ class Lanes(Section):
     reset_chance: Fraction = 0.0
     """How often the state of a row begins anew in front of a chunk, so that the model learns to begin, too."""
 
-    mix: dict[str, MixedText] | None = None
+    mix: TextMix = None
     """Lanes of other texts in every batch, or lanes that learn what a teacher says, besides those of `lanes`. A name is
     what the records call the mean loss of these lanes; validation, `best` and epochs are of the main text alone."""
-
-    @model_validator(mode="after")
-    def _names_are_free(self) -> Lanes:
-        check_names(self.mix or {})
-        return self
 
     @model_validator(mode="after")
     def _sizes_agree(self) -> Lanes:

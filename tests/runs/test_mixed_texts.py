@@ -198,6 +198,11 @@ def test_symbols_that_the_main_text_lacks_are_an_error_unless_the_config_says_wh
     mixed.train("bytes", "new", None, "train.max_steps=1", OTHER, "corpus.min_count=2")
 
 
+def test_a_text_that_is_shorter_than_its_lanes_is_named(mixed: Lab) -> None:
+    with pytest.raises(DataError, match=r"stream\.mix\.other: the text is shorter than the lanes: 333 tokens for 334"):
+        mixed.train("run", "new", None, OTHER, "stream.mix.other.lanes=334")
+
+
 def test_the_range_test_and_the_dry_run_know_the_mix(mixed: Lab) -> None:
     loaded = load_config(mixed.path / "config.yaml", [BOTH])
     with Console(quiet=True) as console:
