@@ -26,6 +26,8 @@ _PATHS = (
     ("model", "pretrained"),
     ("model", "input", "pretrained"),
     ("stream", "mix", "*", "source"),
+    ("stream", "mix", "*", "corpus", "source"),
+    ("stream", "mix", "*", "teacher"),
 )
 """Keys that name a place; a `*` stands for a name."""
 
@@ -210,6 +212,8 @@ def _absolute_paths(tree: Tree, base: Path) -> Tree:
     """Make the relative paths of `_PATHS` absolute, wherever they stand: the run is the same under its own copy."""
     for path, named in [found for pattern in _PATHS for found in _given(tree, pattern)]:
         if not isinstance(named.value, str) or not named.value:
+            continue
+        if path[-1] == "source" and _ELSEWHERE.match(named.value):
             continue
         folders = {0: base, _BASE_RANK: Path(named.place.source).parent}
         place = folders.get(named.place.rank, Path()) / os.path.expanduser(named.value)

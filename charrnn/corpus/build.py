@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from charrnn.errors import DataError
 from charrnn.files import digest
 from charrnn.files.atomic import make_folder, new_folder, write_json
 from charrnn.text.blocks import BLOCK, read_blocks
-from charrnn.text.encode import UnknownSymbols
+from charrnn.text.encode import Ids, Unknown, UnknownSymbols
 from charrnn.text.reader import Reader
 from charrnn.text.sources import Source
 from charrnn.text.tally import Tally
@@ -42,6 +43,23 @@ def empty(settings: Corpus) -> DataError:
     return DataError("the text is empty", where=settings.source)
 
 
+@dataclass(frozen=True)
+class Given:
+    """The vocabulary of another text, for a corpus that is to be of the same symbols.
+
+    Attributes:
+        vocabulary: the symbols.
+        unknown: what becomes of symbols that it neither has nor spells.
+    """
+
+    vocabulary: Vocabulary
+    unknown: Unknown = "error"
+
+    def identity(self) -> dict[str, str]:
+        """What it adds to the identity of a corpus."""
+        return {"vocabulary": self.vocabulary.digest, "unknown": self.unknown}
+
+
 class Build:
     """Makes one corpus.
 
@@ -50,14 +68,27 @@ class Build:
         source: the text.
         records: sizes and digests of the files of the source.
         watch: told about every block.
+        given: the vocabulary, where it is not the text's own.
+
+    Attributes:
+        lost: the symbols of the text that a given vocabulary has not, and that were left out or replaced.
     """
 
-    def __init__(self, settings: Corpus, source: Source, records: list[SourceRecord], watch: Watch) -> None:
+    def __init__(
+        self,
+        settings: Corpus,
+        source: Source,
+        records: list[SourceRecord],
+        watch: Watch,
+        given: Given | None = None,
+    ) -> None:
         self._settings = settings
         self._source = source
         self._records = records
         self._watch = watch
+        self._given = given
         self._replaced = 0
+        self.lost: dict[str, None] = {}
 
     def write(self, folder: Path, identity: str) -> None:
         """Put the corpus at `folder`, complete or not at all; `identity` is its digest.
@@ -66,7 +97,7 @@ class Build:
             DataError: the text is empty, of one symbol, unreadable, or was changed meanwhile.
             StorageError: a write was refused.
         """
-        vocabulary = self._count()
+        vocabulary = self._count() if self._given is None else self._given.vocabulary
         make_folder(folder.parent)
         with new_folder(folder) as beside:
             files = self._encode(vocabulary, beside)
@@ -108,14 +139,28 @@ class Build:
                 starts = HashedFile(stack.enter_context((folder / DOCUMENTS).open("wb")))
                 documents = DocumentWriter(self._settings, vocabulary, starts)
             for piece in self._pieces("encode", documents.new_file if documents else None):
-                try:
-                    ids = vocabulary.encode_block(piece)
-                except UnknownSymbols as error:
-                    raise DataError("the source was changed while it was read", where=self._settings.source) from error
+                ids = self._ids(vocabulary, piece)
                 file.write(ids.astype(stored, copy=False).tobytes())
                 if documents:
                     documents.feed(ids)
             return {TOKENS: file.record} | ({DOCUMENTS: documents.finish()} if documents else {})
+
+    def _ids(self, vocabulary: Vocabulary, piece: str | bytes) -> Ids:
+        """The ids of a piece; one's own vocabulary has them all, and a given one what was asked for in their place."""
+        try:
+            return vocabulary.encode_block(piece)
+        except UnknownSymbols as error:
+            if self._given is None:
+                raise DataError("the source was changed while it was read", where=self._settings.source) from error
+            if self._given.unknown == "error":
+                error.where = self._settings.source
+                error.hint = (
+                    "set corpus.min_count to 2 or more, so that the vocabulary spells what it does not have, or "
+                    "`unknown` of this text to skip or replace"
+                )
+                raise
+            self.lost |= dict.fromkeys(error.symbols)
+            return vocabulary.encode(piece, self._given.unknown).astype(vocabulary.dtype)
 
     def _measure(self, vocabulary: Vocabulary, path: Path, size: int) -> dict[str, SplitRecord]:
         """Cut the tokens at `path`, and count the characters and bytes that the splits stand for."""

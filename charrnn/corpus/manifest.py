@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
@@ -144,8 +145,9 @@ def read_manifest(form: type[_M], kind: str, folder: Path) -> _M:
         raise damaged(path, f"{key}: {first['msg']}" if key else first["msg"]) from error
 
 
-def corpus_digest(settings: Corpus, sources: list[SourceRecord]) -> str:
-    """The identity of a corpus: what the settings do to the text, and the content of its sources in order.
+def corpus_digest(settings: Corpus, sources: list[SourceRecord], given: Mapping[str, str] | None = None) -> str:
+    """The identity of a corpus: what the settings do to the text, and the content of its sources in order; and what
+    else is `given`, such as the digest of a vocabulary that is not the text's own.
 
     A key at `null` does nothing to the text and is left out, so that a corpus outlives the versions that add such keys.
     """
@@ -155,6 +157,7 @@ def corpus_digest(settings: Corpus, sources: list[SourceRecord]) -> str:
             "kind": KIND,
             "settings": settings.model_dump(mode="json", exclude={"source", "sha256"}, exclude_none=True),
             "sources": [source.sha256 for source in sources],
+            **(given or {}),
         }
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charrnn.config.schema.corpus import Corpus
-from charrnn.corpus.build import Build, empty
+from charrnn.corpus.build import Build, Given, empty
 from charrnn.corpus.manifest import DOCUMENTS, MANIFEST, TOKENS, VOCABULARY, SourceRecord, corpus_digest
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import DataError, UsageError
@@ -26,10 +26,13 @@ class Prepared:
     Attributes:
         corpus: the corpus.
         fresh: whether it was made now; False if it was there already.
+        lost: symbols of the text that a vocabulary which was given does not have, and that were left out or replaced;
+            known of a fresh one only.
     """
 
     corpus: TokenCorpus
     fresh: bool
+    lost: tuple[str, ...] = ()
 
 
 def prepare(
@@ -41,6 +44,7 @@ def prepare(
     name: str | None = None,
     progress: Progress = no_progress,
     check: Callable[[], None] = no_check,
+    given: Given | None = None,
 ) -> Prepared:
     """The corpus that `settings` describe; made unless a corpus of the same settings and content is there.
 
@@ -52,6 +56,7 @@ def prepare(
         name: the first part of the folder's name; without it, one is made from the source.
         progress: told about every block.
         check: called once per block; it may raise to stop, and then nothing half-written remains.
+        given: the vocabulary of another text, in place of the text's own; it is part of what the corpus is.
 
     Raises:
         DataError: the source is missing, empty, unreadable, not text as the settings have it, or cannot be fetched.
@@ -62,7 +67,7 @@ def prepare(
     spool = corpora if out is None else out.absolute().parent
     with open_source(settings, base=base, corpora=corpora, spool=spool, watch=watch) as source:
         records = _look_at(source, settings, watch)
-        identity = corpus_digest(settings, records)
+        identity = corpus_digest(settings, records, None if given is None else given.identity())
         folder = corpora / f"{name or source.name}-{identity[:8]}" if out is None else out
         if source.folder is not None and folder.resolve().is_relative_to(source.folder):
             raise UsageError(
@@ -74,8 +79,9 @@ def prepare(
         if there is not None and there.digest == identity:
             return Prepared(there, fresh=False)
         refuse_foreign(folder, {MANIFEST, TOKENS, VOCABULARY, DOCUMENTS})
-        Build(settings, source, records, watch).write(folder, identity)
-    return Prepared(TokenCorpus.open(folder), fresh=True)
+        build = Build(settings, source, records, watch, given)
+        build.write(folder, identity)
+    return Prepared(TokenCorpus.open(folder), fresh=True, lost=tuple(build.lost))
 
 
 def _look_at(source: Source, settings: Corpus, watch: Watch) -> list[SourceRecord]:

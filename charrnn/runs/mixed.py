@@ -1,6 +1,7 @@
 """`stream.mix`: what is told, recorded and compared of what shares the batches of a run.
 
-A resumed run reads the same files again, wherever they lie now, and refuses others in their place.
+A resumed run reads the same files again, wherever they lie now, and refuses others in their place; so it does with the
+texts and teachers of a language model, which `mixed_texts.py` opens.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.checkpoint.read import Checkpoint
-from charrnn.config.schema import Config
 from charrnn.contracts import Task
 from charrnn.errors import ConfigError, DataError
 from charrnn.files import digest
 from charrnn.logs.console import Console
+from charrnn.runs.mixed_texts import check_texts, text_documents
 from charrnn.tasks.classify import ClassifyTask
 from charrnn.tasks.mixed import Mixed
 from charrnn.tasks.rate import RateTask
@@ -34,7 +35,7 @@ def say_mixed(task: Task, console: Console) -> None:
 
 def mixed_document(task: Task) -> dict[str, Any]:
     """What is mixed in, and the digests of its files, for the checkpoints of a run; nothing where nothing is."""
-    found = {name: mixed.document() for name, mixed in _mixed(task).items()}
+    found = {name: mixed.document() for name, mixed in _mixed(task).items()} | text_documents(task)
     return {"mix": found} if found else {}
 
 
@@ -63,15 +64,17 @@ def no_validation(task: Task) -> DataError:
     return DataError(what, where=task.corpus.folder, hint=hint)
 
 
-def check_mixed(checkpoint: Checkpoint, config: Config) -> None:
-    """Hold the files that a config mixes in against those that the run was trained with, where they still are.
+def check_mixed(checkpoint: Checkpoint, task: Task) -> None:
+    """Hold the files and texts that a task mixes in against those that the run was trained with. Of files, where they
+    still are.
 
     Raises:
-        ConfigError: one has another content.
-        DataError: one cannot be read.
+        ConfigError: a file has another content, or a teacher is another one.
+        DataError: a file cannot be read, or a text is another one.
     """
+    check_texts(checkpoint, task)
     former, wrong = checkpoint.document("config").get("mix", {}), []
-    for name, part in (getattr(config.stream, "mix", None) or {}).items():
+    for name, part in (getattr(task.config.stream, "mix", None) or {}).items():
         source, expected = getattr(part, "source", None), former.get(name, {}).get("sha256")
         if source is None or expected is None or not Path(source).exists():
             continue

@@ -28,6 +28,7 @@ from charrnn.runs.claim import clear, is_done, owned, to_go_on_from
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.memory import out_of_memory
 from charrnn.runs.mixed import check_mixed, mixed_document, no_validation, say_mixed
+from charrnn.runs.mixed_texts import refuse_own_teacher
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.pretrained import Pretrained, beginning, check_pretrained, pretrained_of
 from charrnn.runs.resume import check_corpus
@@ -74,13 +75,14 @@ def train_run(
     """
     if mode != "resume":
         refuse_itself(loaded.config, folder)
+        refuse_own_teacher(loaded.config, folder)
     with owned(folder) as run:
         checkpoint = None if mode == "force" else to_go_on_from(run, loaded, mode, console)
         task = task_of(loaded, corpora, console, interrupt.check)
         if checkpoint is not None:
             check_corpus(checkpoint, task.corpus)
             check_pretrained(checkpoint, task.config)
-            check_mixed(checkpoint, task.config)
+            check_mixed(checkpoint, task)
             if is_done(checkpoint, loaded):
                 console.note(f"nothing to do: the run in {folder} is finished")
                 return _outcome(run, checkpoint.document("train"))

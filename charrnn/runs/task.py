@@ -9,6 +9,7 @@ from charrnn.config.schema import ClassifyConfig, LanguageConfig, RateConfig, Ve
 from charrnn.contracts import Stream, Task
 from charrnn.logs.console import Console
 from charrnn.runs.corpus import prepared
+from charrnn.runs.mixed_texts import texts_beside
 from charrnn.tasks.classify import ClassifyTask
 from charrnn.tasks.language import LanguageTask
 from charrnn.tasks.rate import RateTask
@@ -31,7 +32,7 @@ def task_of(loaded: Loaded, corpora: Path, console: Console, check: Check) -> Ta
     config, corpus = loaded.config, prepared(loaded, corpora, console, check).corpus
     match config:
         case LanguageConfig():
-            return LanguageTask(config, corpus)
+            return LanguageTask(config, corpus, texts_beside(loaded, corpus, corpora, console, check))
         case ClassifyConfig():
             return ClassifyTask(config, corpus)
         case RateConfig():

@@ -8,7 +8,7 @@ Shapes: B rows (lanes), T columns.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -17,6 +17,25 @@ from torch import Tensor
 from charrnn.stream.lanes import LanePlan, RowPlan
 from charrnn.stream.windows import WindowPlan
 from charrnn.text.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Share:
+    """The rows of a batch that read another text than the first ones.
+
+    Attributes:
+        rows: which.
+        resets: for each column in front of which the state of some of them begins anew: which of them.
+    """
+
+    rows: slice
+    resets: Mapping[int, Tensor]
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        count: int = self.rows.stop - self.rows.start
+        return count
 
 
 @dataclass(frozen=True)
@@ -31,6 +50,7 @@ class TokenBatch:
         resets: for each column in front of which some row's state begins anew: which rows, as a mask over B.
         keep: the state after so many columns is what the next batch begins with.
         rate: what the learning rate of this step is multiplied by.
+        shares: the rows of other texts, by name; the first rows, which are in none, are those of the main text.
     """
 
     x_BT: Tensor
@@ -40,11 +60,22 @@ class TokenBatch:
     resets: Mapping[int, Tensor]
     keep: int
     rate: float = 1.0
+    shares: Mapping[str, Share] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
         """B."""
         return len(self.x_BT)
+
+    @property
+    def main(self) -> TokenBatch:
+        """The rows of the main text."""
+        if not self.shares:
+            return self
+        rows = slice(0, min(share.rows.start for share in self.shares.values()))
+        x, y, mask, counts = (tensor[rows] for tensor in (self.x_BT, self.y_BT, self.mask_BT, self.counts_BT))
+        resets = {column: rows_B[rows] for column, rows_B in self.resets.items()}
+        return TokenBatch(x, y, mask, counts, resets, self.keep, self.rate)
 
 
 def gather(tokens: np.ndarray, plan: RowPlan, device: torch.device) -> TokenBatch:
@@ -57,12 +88,34 @@ def gather(tokens: np.ndarray, plan: RowPlan, device: torch.device) -> TokenBatc
     """
     position_BT = (plan.start_B[:, None] + np.arange(plan.width)) % len(tokens)
     mask_BT = np.arange(plan.width) < plan.length_B[:, None]
-    x_BT = np.where(mask_BT & ~plan.starts_BT, tokens[position_BT - 1], Vocabulary.START).astype(np.int64)
-    y_BT = np.where(mask_BT, tokens[position_BT], Vocabulary.START).astype(np.int64)
+    x_BT, y_BT = np.empty((2, *mask_BT.shape), np.int64)
+    write_rows(tokens, position_BT, mask_BT, plan.starts_BT, x_BT, y_BT)
     counts_BT = mask_BT & (np.arange(plan.width) >= plan.past)
     x, y, mask, counts = (torch.from_numpy(array).to(device) for array in (x_BT, y_BT, mask_BT, counts_BT))
     resets = {column: torch.from_numpy(rows_B).to(device) for column, rows_B in plan.resets.items()}
     return TokenBatch(x, y, mask, counts, resets, plan.keep, plan.rate)
+
+
+def write_rows(
+    tokens: np.ndarray,
+    position_BT: np.ndarray,
+    mask_BT: np.ndarray,
+    starts_BT: np.ndarray,
+    x_BT: np.ndarray,
+    y_BT: np.ndarray,
+) -> None:
+    """Write the symbols of some rows straight into their place in a batch.
+
+    Args:
+        tokens: the split.
+        position_BT: where in it each target stands.
+        mask_BT: where there is one.
+        starts_BT: which of them are the first of a document.
+        x_BT: takes the input symbols.
+        y_BT: takes the targets.
+    """
+    x_BT[...] = np.where(mask_BT & ~starts_BT, tokens[position_BT - 1], Vocabulary.START)
+    y_BT[...] = np.where(mask_BT, tokens[position_BT], Vocabulary.START)
 
 
 class TokenStream:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -118,12 +119,12 @@ class LanePlan:
         """Never: the columns of a chunk are no positions after a cold start."""
         return False
 
-    @property
+    @cached_property
     def starts_B(self) -> np.ndarray:
         """Where each lane begins, in an epoch that is not shifted."""
         return np.concatenate([[0], np.cumsum(self.lengths_B)[:-1]])
 
-    @property
+    @cached_property
     def lengths_B(self) -> np.ndarray:
         """How many tokens each lane holds."""
         short, longer = divmod(self.tokens, self.lanes)
@@ -137,6 +138,12 @@ class LanePlan:
     def shift(self, epoch: int) -> int:
         """Where in the split an epoch begins."""
         return int(uniforms(1, self.seed, "offset", epoch)[0] * self.tokens) if self.shifted else 0
+
+    def place(self, step: int) -> int:
+        """How many columns, empty ones among them, the steps before `step` have moved every lane on."""
+        epoch, k = divmod(step, self.steps_per_epoch)
+        edges = chunk_edges(self.lengths, self.chunk, self._longest, self.seed, epoch)
+        return int(epoch * edges[-1] + edges[k])
 
     def rows(self, step: int) -> RowPlan:
         """The plan of one step, counted from the beginning of training."""
@@ -172,9 +179,13 @@ def first_of_documents(
 ) -> np.ndarray:
     """Which targets of the rows are the first of a document: starts_BT. The split is read as a ring."""
     columns = np.arange(width)
-    position_BT = (start_B[:, None] + columns) % tokens
+    return begins_document(documents, (start_B[:, None] + columns) % tokens) & (columns < length_B[:, None])
+
+
+def begins_document(documents: np.ndarray, position_BT: np.ndarray) -> np.ndarray:
+    """Whether a document begins at each place of a split."""
     first_BT: np.ndarray = documents[np.searchsorted(documents, position_BT, side="right") - 1] == position_BT
-    return first_BT & (columns < length_B[:, None])
+    return first_BT
 
 
 def by_column(reset_BT: np.ndarray) -> dict[int, np.ndarray]:

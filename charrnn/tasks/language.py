@@ -6,6 +6,7 @@ Shapes: B rows (lanes), T columns, H hidden units, V vocabulary.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -19,7 +20,9 @@ from charrnn.models.core import Draws, State
 from charrnn.models.feedback import mixed_inputs, share_of_draws
 from charrnn.stream.gather import TokenBatch, TokenStream
 from charrnn.stream.lanes import LanePlan, auto_lanes
+from charrnn.stream.mixed import MixedStream
 from charrnn.stream.windows import window_plan
+from charrnn.tasks.beside import Beside, learned_beside
 from charrnn.tasks.positions import Positions
 
 
@@ -29,16 +32,18 @@ class LanguageTask:
     Args:
         config: the whole config.
         corpus: its corpus.
+        beside: the texts that share every batch of training with the main one, by name.
     """
 
     figure = "nats"
 
-    def __init__(self, config: LanguageConfig, corpus: TokenCorpus) -> None:
+    def __init__(self, config: LanguageConfig, corpus: TokenCorpus, beside: Mapping[str, Beside] | None = None) -> None:
         self.config = config
         self.corpus = corpus
+        self.beside = beside or {}
         self.vocabulary = corpus.vocabulary
 
-    def stream(self, split: str, cut: tuple[int, int] | None = None) -> TokenStream | None:
+    def stream(self, split: str, cut: tuple[int, int] | None = None) -> TokenStream | MixedStream | None:
         """Training lanes for `train`, evaluation lanes for the other splits, or windows for all of them; None where the
         split is empty.
 
@@ -59,12 +64,12 @@ class LanguageTask:
             return TokenStream(
                 tokens, LanePlan(len(tokens), min(cut[0], len(tokens)), cut[1], documents=part.documents)
             )
-        return TokenStream(tokens, self._training_plan(part))
+        return self._training_stream(part)
 
-    def _training_plan(self, part: Split) -> LanePlan:
-        settings, tokens = self.config.stream, len(part.tokens)
+    def _training_stream(self, part: Split) -> TokenStream | MixedStream:
+        settings, tokens, seed = self.config.stream, len(part.tokens), self.config.train.seed
         assert isinstance(settings, Lanes), "windows have a plan of their own"
-        return LanePlan(
+        plan = LanePlan(
             tokens,
             lanes=auto_lanes(tokens, settings.chunk) if settings.lanes == "auto" else settings.lanes,
             chunk=settings.chunk,
@@ -73,8 +78,10 @@ class LanguageTask:
             shifted=settings.offset == "random",
             reset_chance=settings.reset_chance,
             documents=part.documents,
-            seed=self.config.train.seed,
+            seed=seed,
         )
+        rings = [text.ring(name, settings, seed) for name, text in self.beside.items()]
+        return MixedStream(part.tokens, plan, rings) if rings else TokenStream(part.tokens, plan)
 
     def model(self) -> nn.Module:
         """A model with fresh weights, on the CPU."""
@@ -87,14 +94,21 @@ class LanguageTask:
         return model.initial_state(rows)
 
     def loss(self, model: nn.Module, batch: TokenBatch, state: State, draws: Draws | None = None) -> Loss:
-        """Cross-entropy of every target that counts, in nats; targets stay symbols, never one-hot."""
+        """Cross-entropy of every target that counts, in nats; targets stay symbols, never one-hot. What other texts add
+        is a part of its own, by name."""
         x_BT = batch.x_BT if draws is None else self._inputs(model, batch, state, draws)
         hidden_BTH, after = model.hidden(x_BT, state, batch.mask_BT, draws, batch.resets, batch.keep)
         fed_BTH = model.head.fed(hidden_BTH, draws)
         logits_BTV = model.head(fed_BTH, draws)
-        nats_BT = model.head.nats(logits_BTV, batch.y_BT) * batch.counts_BT
-        parts = {} if draws is None else self._parts(batch, hidden_BTH, fed_BTH, logits_BTV, nats_BT)
-        return Loss(nats_BT, batch.counts_BT.sum(), parts, after)
+        own, sizes = batch.main, [batch.main.rows, *(share.count for share in batch.shares.values())]
+        main_BTV, *others = logits_BTV.split(sizes) if batch.shares else [logits_BTV]
+        nats_BT = model.head.nats(main_BTV, own.y_BT) * own.counts_BT
+        count = own.counts_BT.sum()
+        mixed = learned_beside(self.beside, model.head, others, batch, state, count)
+        parts = (
+            {} if draws is None else self._parts(own, hidden_BTH[: own.rows], fed_BTH[: own.rows], main_BTV, nats_BT)
+        )
+        return Loss(nats_BT, count, parts | mixed.parts, {**after, **mixed.state}, beside=mixed.told)
 
     def _inputs(self, model: nn.Module, batch: TokenBatch, state: State, draws: Draws) -> Tensor:
         """The inputs of a training step, some of them drawn where scheduled sampling has it so."""

@@ -11,7 +11,9 @@ from labelling import idx
 from charrnn.config.load import load_config
 from charrnn.config.schema import ClassifyConfig, LanguageConfig, RateConfig, VectorsConfig
 from charrnn.config.schema.labelled import Folder, Images, LabelledSource, Table
+from charrnn.config.schema.mixed_text import MixedText
 from charrnn.logs.console import Console
+from charrnn.runs.mixed_texts import parts_of
 from charrnn.runs.start import train_run
 from charrnn.train.interrupt import Interrupt
 
@@ -42,8 +44,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stand_ins(path: Path, data: Path) -> list[str]:
     """What is set in a config so that it needs no download."""
     match load_config(path).config:
-        case LanguageConfig():
-            return [f"corpus.source={data / 'text.txt'}", "sample.length=5"]
+        case LanguageConfig() as config:
+            text = [f"corpus.source={data / 'text.txt'}", "sample.length=5"]
+            return text + [found for name, part in parts_of(config).items() for found in beside(path, data, name, part)]
         case VectorsConfig():
             return [f"corpus.source={data / 'text.txt'}"]
         case RateConfig():
@@ -61,6 +64,17 @@ def stand_ins(path: Path, data: Path) -> list[str]:
 def few_labels(corpus: LabelledSource) -> list[str]:
     """Where labels are hidden, more of them."""
     return [] if corpus.labelled is None else ["corpus.labelled=20"]
+
+
+def beside(path: Path, data: Path, name: str, part: MixedText) -> list[str]:
+    """What is set in an entry of `stream.mix`: the same text, and a teacher that has hardly begun."""
+    teacher = data / f"teacher-of-{path.stem}"
+    if part.teacher is not None and not teacher.exists():
+        settings = [f"corpus.source={data / 'text.txt'}", "stream.mix=null", "train.max_steps=1", "sample.length=5"]
+        with Console(quiet=True) as console:
+            train_run(load_config(path, settings), teacher, "new", data / "corpora", console, Interrupt())
+    own = [] if part.corpus is None else [f"stream.mix.{name}.corpus.source={data / 'text.txt'}"]
+    return own + ([] if part.teacher is None else [f"stream.mix.{name}.teacher={teacher}"])
 
 
 @pytest.mark.slow

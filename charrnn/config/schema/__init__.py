@@ -88,9 +88,12 @@ BY_CONTENT = (
     "model.pretrained",
     "model.input.pretrained",
     "stream.mix.*.source",
+    "stream.mix.*.corpus.source",
+    "stream.mix.*.corpus.sha256",
+    "stream.mix.*.teacher",
 )
-"""Keys that only say where data or a file of vectors lie: on resume the content is compared. A `*` stands for a
-name."""
+"""Keys that only say where data, a file of vectors or a teacher lie: on resume the content is compared. A `*` stands
+for a name."""
 
 
 class Config(Section):
@@ -148,6 +151,17 @@ class LanguageConfig(Config):
                 "train.scheduled_sampling draws from the prediction after each symbol of a window, and with "
                 "stream.targets `last` only the one after the whole window is trained: remove one of the two"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _bytes_are_bytes_everywhere(self) -> LanguageConfig:
+        mix = self.stream.mix if isinstance(self.stream, Lanes) else None
+        for name, part in (mix or {}).items() if self.corpus.unit == "byte" else ():
+            changed = part.corpus is not None and (part.corpus.encoding, part.corpus.errors) != ("utf-8", "strict")
+            if changed:
+                raise ValueError(
+                    f"unit `byte` reads bytes as they are: remove encoding and errors from stream.mix.{name}.corpus"
+                )
         return self
 
 

@@ -13,7 +13,8 @@ from charrnn.config.schema.base import Count, Section, default_kind
 _NAME = re.compile("[a-z][a-z0-9_-]*")
 _TAKEN = (
     *("train", "valid", "test", "unlabelled", "time", "step", "epoch", "split", "lr", "grad_norm", "state_norm"),
-    *("skipped", "nats", "items_per_second", "label_smoothing"),
+    *("skipped", "nats", "bits_per_char", "bits_per_byte", "perplexity", "chars_per_second", "items_per_second"),
+    *("label_smoothing", "activation", "temporal"),
     *("mse", "rmse", "ratings", "ratings_per_second", "l2", "bias_l2"),
 )
 

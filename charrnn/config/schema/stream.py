@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from charrnn.config.schema.base import Count, Fraction, Section, default_kind
+from charrnn.config.schema.mixed_text import TextMix
 
 
 class FixedLengths(Section):
@@ -58,6 +59,10 @@ class Lanes(Section):
 
     reset_chance: Fraction = 0.0
     """How often the state of a row begins anew in front of a chunk, so that the model learns to begin, too."""
+
+    mix: TextMix = None
+    """Lanes of other texts in every batch, or lanes that learn what a teacher says, besides those of `lanes`. A name is
+    what the records call the mean loss of these lanes; validation, `best` and epochs are of the main text alone."""
 
     @model_validator(mode="after")
     def _sizes_agree(self) -> Lanes:

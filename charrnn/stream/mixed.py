@@ -1,0 +1,181 @@
+"""Lanes of other texts in every batch, below those of the main text.
+
+The chunks are the main text's. Every other text is cut into lanes of its own, and all lanes of a batch move on by the
+same number of columns. So how far another text has been read is known from the step alone: it is a ring for each of its
+lanes, and begins again wherever it ends, in the middle of a chunk too, with a state that begins anew there.
+
+Where steps read older tokens again, the main text has fewer of them at the beginning of its epochs. Its new tokens
+stand in the same columns as everybody's; the columns in front of them are empty, and its state begins anew behind
+those.
+
+Shapes: B rows (lanes; of one text or of all), T columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from charrnn.stream.chance import uniforms
+from charrnn.stream.gather import Share, TokenBatch, write_rows
+from charrnn.stream.lanes import LanePlan, RowPlan, begins_document, by_column
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What the lanes of another text read in one step.
+
+    Attributes:
+        position_BT: where in the split each target stands.
+        mask_BT: where there is one: a lane may be one token shorter than the longest.
+        starts_BT: which of them are the first of a document.
+        reset_BT: in front of which of them the state begins anew.
+    """
+
+    position_BT: np.ndarray
+    mask_BT: np.ndarray
+    starts_BT: np.ndarray
+    reset_BT: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Ring:
+    """Another text: its tokens and its lanes, which are read over and over.
+
+    Attributes:
+        name: tells its chance from that of the other texts.
+        tokens: its split.
+        cut: its lanes, and what happens to them by chance; the chunks are not its own.
+    """
+
+    name: str
+    tokens: np.ndarray
+    cut: LanePlan
+
+    def cells(self, place: int, width: int, chunks: Sequence[tuple[int, int]]) -> Cells:
+        """What the lanes hold in the `width` columns from `place` on, which counts from the beginning of training.
+
+        `chunks` has the column in which each chunk begins, with the step that it is the new one of.
+        """
+        cut = self.cut
+        pass_T, within_T = np.divmod(place + np.arange(width), int(cut.lengths_B[0]))
+        first, last = int(pass_T[0]), int(pass_T[-1])
+        shift_T = np.array([self._shift(number) for number in range(first, last + 1)])[pass_T - first]
+        position_BT = (cut.starts_B[:, None] + (shift_T + within_T)) % cut.tokens
+        mask_BT = within_T < cut.lengths_B[:, None]
+        starts_BT = begins_document(cut.documents, position_BT) & mask_BT
+        reset_BT = starts_BT | (within_T == 0)
+        for column, step in chunks if cut.reset_chance else ():
+            reset_BT[:, column] |= uniforms(cut.lanes, cut.seed, "reset", self.name, step) < cut.reset_chance
+        return Cells(position_BT, mask_BT, starts_BT, reset_BT & mask_BT)
+
+    def _shift(self, number: int) -> int:
+        """Where in the split a pass over it begins."""
+        if not self.cut.shifted:
+            return 0
+        return int(uniforms(1, self.cut.seed, "offset", self.name, number)[0] * self.cut.tokens)
+
+
+@dataclass(frozen=True)
+class MixedRows:
+    """What all lanes read in one step.
+
+    Attributes:
+        main: the rows of the main text.
+        indent: in which column those begin.
+        others: the rows of each other text.
+        width: T.
+        past: the first columns, so many, hold tokens that do not count.
+        keep: the state after so many columns is what the next step begins with.
+    """
+
+    main: RowPlan
+    indent: int
+    others: Sequence[Cells]
+    width: int
+    past: int
+    keep: int
+
+
+class MixedStream:
+    """Batches of the lanes of several texts.
+
+    Args:
+        tokens: the split of the main text.
+        plan: its lanes; a pass over them is an epoch.
+        rings: the other texts, in the order of their rows.
+    """
+
+    positions = False
+    """The columns of a chunk are no positions after a cold start."""
+
+    def __init__(self, tokens: np.ndarray, plan: LanePlan, rings: Sequence[Ring]) -> None:
+        self.tokens = tokens
+        self.plan = plan
+        self.rings = rings
+        ends = plan.lanes + np.cumsum([ring.cut.lanes for ring in rings])
+        self._rows = [slice(int(end) - ring.cut.lanes, int(end)) for end, ring in zip(ends, rings, strict=True)]
+
+    @property
+    def rows(self) -> int:
+        """B."""
+        return self._rows[-1].stop if self._rows else self.plan.lanes
+
+    @property
+    def columns(self) -> int:
+        """T; a chunk of random length may be longer."""
+        return self.plan.columns
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass over the main text."""
+        return self.plan.steps_per_epoch
+
+    @property
+    def reading(self) -> Mapping[str, int]:
+        """The number of lanes of the main text, and of each other."""
+        return {**self.plan.reading, **{f"lanes_of_{ring.name}": ring.cut.lanes for ring in self.rings}}
+
+    def lanes(self, step: int) -> MixedRows:
+        """The plan of one step, counted from the beginning of training."""
+        main, place = self.plan.rows(step), self.plan.place(step)
+        older = 0 if self.plan.reach is None else self.plan.reach - self.plan.chunk
+        past, new = min(older, place), main.width - main.past
+        chunks, begun = [(past, step)], step
+        while begun > 0 and (column := past - place + self.plan.place(begun - 1)) >= 0:
+            begun -= 1
+            chunks.append((column, begun))
+        others = [ring.cells(place - past, past + new, chunks) for ring in self.rings]
+        return MixedRows(main, past - main.past, others, past + new, past, max(0, past + new - older))
+
+    def batch(self, step: int, device: torch.device) -> TokenBatch:
+        """The batch of one step, counted from the beginning of training: each text is written into its place in it."""
+        rows = self.lanes(step)
+        shape, main, first = (self.rows, rows.width), rows.main, slice(0, self.plan.lanes)
+        x_BT, y_BT, mask_BT = np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.bool_)
+        resets: dict[int, np.ndarray] = {}
+
+        def reset(own: slice, column: int, rows_B: np.ndarray) -> None:
+            resets.setdefault(column, np.zeros(self.rows, np.bool_))[own] = rows_B
+
+        place = first, slice(rows.indent, None)
+        position_BT = (main.start_B[:, None] + np.arange(main.width)) % len(self.tokens)
+        mask_BT[place] = np.arange(main.width) < main.length_B[:, None]
+        write_rows(self.tokens, position_BT, mask_BT[place], main.starts_BT, x_BT[place], y_BT[place])
+        for column, rows_B in main.resets.items():
+            reset(first, rows.indent + column, rows_B)
+        columns = {}
+        for ring, own, cells in zip(self.rings, self._rows, rows.others, strict=True):
+            mask_BT[own] = cells.mask_BT
+            write_rows(ring.tokens, cells.position_BT, cells.mask_BT, cells.starts_BT, x_BT[own], y_BT[own])
+            columns[ring.name] = own, by_column(cells.reset_BT)
+            for column, rows_B in columns[ring.name][1].items():
+                reset(own, column, rows_B)
+        counts_BT = mask_BT & (np.arange(rows.width) >= rows.past)
+        x, y, mask, counts = (torch.from_numpy(array).to(device) for array in (x_BT, y_BT, mask_BT, counts_BT))
+        on = {column: torch.from_numpy(rows_B).to(device) for column, rows_B in sorted(resets.items())}
+        shares = {name: Share(own, {c: on[c][own] for c in found}) for name, (own, found) in columns.items()}
+        return TokenBatch(x, y, mask, counts, on, rows.keep, main.rate, shares)
