@@ -21,7 +21,13 @@ from charrnn.errors import ConfigError
 EXTENDS = "extends"
 ARGUMENT = "SOURCE"
 _BASE_RANK = 1
-_PATHS = (("train", "start_from"), ("model", "pretrained"), ("model", "input", "pretrained"))
+_PATHS = (
+    ("train", "start_from"),
+    ("model", "pretrained"),
+    ("model", "input", "pretrained"),
+    ("pseudo", "teacher"),
+)
+_OF_MANY_RUNS = ("tune", "pseudo")
 _ELSEWHERE = re.compile(r"-$|named:|builtin:|[A-Za-z][A-Za-z0-9+.-]*://")
 _SUFFIXES = re.compile(r"(\.(txt|text|md|csv|jsonl?|gz))+$", re.IGNORECASE)
 
@@ -47,13 +53,14 @@ class Loaded:
     warnings: list[str] = field(default_factory=list)
 
     def anchored(self) -> Loaded:
-        """The same, for a copy of the config in the folder of a run: a relative source is made absolute, and what
-        `charrnn tune` would search is left out."""
+        """The same, for a copy of the config in the folder of a run: a relative source is made absolute, and what is for
+        commands that make many runs is left out."""
         source = self.config.corpus.source
         place = source if _ELSEWHERE.match(source) else str(self.base / source)
         corpus = self.config.corpus.model_copy(update={"source": place})
-        config = self.config.model_copy(update={"corpus": corpus, "tune": None})
-        return replace(self, config=config, origins={**self.origins, "tune": "default"})
+        nothing = [key for key in _OF_MANY_RUNS if key in type(self.config).model_fields]
+        config = self.config.model_copy(update={"corpus": corpus, **dict.fromkeys(nothing)})
+        return replace(self, config=config, origins={**self.origins, **dict.fromkeys(nothing, "default")})
 
     def varied(self, overrides: Sequence[str]) -> Loaded:
         """The same with `overrides` laid over it; no file is read again.

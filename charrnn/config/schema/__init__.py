@@ -18,6 +18,7 @@ from charrnn.config.schema.corpus import Corpus, Source
 from charrnn.config.schema.engine import check_engine
 from charrnn.config.schema.labelled import PLACES, Images, Labelled
 from charrnn.config.schema.model import EmbeddingInput, Network
+from charrnn.config.schema.pseudo import Pseudo
 from charrnn.config.schema.rate import Factors, RatingBatches, RatingModel, Ratings
 from charrnn.config.schema.stream import Lanes, Stream, Windows
 from charrnn.config.schema.train import ClassifierTrain, LanguageTrain, RecurrentTrain, Train
@@ -34,6 +35,7 @@ __all__ = [
     "Lanes",
     "LanguageConfig",
     "Network",
+    "Pseudo",
     "RateConfig",
     "Ratings",
     "RecurrentTrain",
@@ -76,6 +78,7 @@ MANNER = (
     "evaluate.dynamic",
     "sample",
     "tune",
+    "pseudo",
 )
 """Keys (with all below them) that only say how to compute and what to report: a finished run stays finished."""
 
@@ -171,6 +174,9 @@ class ClassifyConfig(Config):
 
     tune: Tune | None = None
     """For `charrnn tune` only; a single run does not look at it."""
+
+    pseudo: Pseudo | None = None
+    """For `charrnn pseudolabel` only; a single run does not look at it."""
 
     @model_validator(mode="after")
     def _items_are_read_as_what_they_are(self) -> ClassifyConfig:
