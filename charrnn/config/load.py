@@ -52,13 +52,13 @@ class Loaded:
     tree: Tree = field(repr=False)
     warnings: list[str] = field(default_factory=list)
 
-    def anchored(self) -> Loaded:
-        """The same, for a copy of the config in the folder of a run: a relative source is made absolute, and what is for
-        commands that make many runs is left out."""
+    def anchored(self, keep: Sequence[str] = ()) -> Loaded:
+        """The same, for a copy of the config in the folder of a run: a relative source is made absolute, and what is
+        for commands that make many runs is left out, but for the sections in `keep`."""
         source = self.config.corpus.source
         place = source if _ELSEWHERE.match(source) else str(self.base / source)
         corpus = self.config.corpus.model_copy(update={"source": place})
-        nothing = [key for key in _OF_MANY_RUNS if key in type(self.config).model_fields]
+        nothing = [key for key in _OF_MANY_RUNS if key in type(self.config).model_fields and key not in keep]
         config = self.config.model_copy(update={"corpus": corpus, **dict.fromkeys(nothing)})
         return replace(self, config=config, origins={**self.origins, **dict.fromkeys(nothing, "default")})
 

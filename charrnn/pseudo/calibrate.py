@@ -40,8 +40,8 @@ def softmax(scores_NC: NDArray[np.float64], temperature: float) -> NDArray[np.fl
 def fit_temperature(scores_NC: NDArray[np.float64], label_N: NDArray[np.int64]) -> Temperature:
     """The temperature under which the probability of the true labels is greatest.
 
-    Its logarithm is concave in 1 / temperature, so the only place where the slope is 0 is found by halving. Where no item
-    is called wrongly there is none, for the smaller the temperature the better: then it stays 1.
+    Its logarithm is concave in 1 / temperature, so the only place where the slope is 0 is found by halving. Where no
+    item is called wrongly there is none, for the smaller the temperature the better: then it stays 1.
 
     Args:
         scores_NC: of the validation items.

@@ -30,8 +30,8 @@ class McNemar:
 
 
 def mcnemar(first_N: NDArray[np.bool_], second_N: NDArray[np.bool_]) -> McNemar:
-    """The exact test, two-sided: under the null hypothesis each of the items on which the two differ falls to either with
-    probability ½.
+    """The exact test, two-sided: under the null hypothesis each of the items on which the two differ falls to either
+    with probability ½.
 
     Args:
         first_N: whether the first model is right.

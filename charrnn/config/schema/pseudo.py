@@ -98,8 +98,8 @@ class Pseudo(Section):
     """Rounds in which a teacher labels the items that have no label, and a student learns from both kinds."""
 
     teacher: Annotated[str, Field(min_length=1)] | None = None
-    """A run's folder, or a checkpoint's, whose model labels in the first round; of a run it is the best checkpoint, else
-    the last. Relative to the config's folder. `null` trains one by this config: round 0."""
+    """A run's folder, or a checkpoint's, whose model labels in the first round; of a run it is the best checkpoint,
+    else the last. Relative to the config's folder. `null` trains one by this config: round 0."""
 
     rounds: Count = 3
     """Students at most; each is the next one's teacher, and labels everything anew."""
@@ -127,8 +127,8 @@ class Pseudo(Section):
     """Updates of a student, in place of `train.epochs` and `train.max_steps`; `null` takes as many as `train:` says."""
 
     checkpoint: Literal["best", "last"] = "best"
-    """Which model of a run teaches, is handed back and is reported: that of the validation with the fewest nats, or that
-    of the end."""
+    """Which model of a run teaches, is handed back and is reported: that of the validation with the fewest nats, or
+    that of the end."""
 
     calibrate: bool = True
     """Divide the scores of every teacher by the temperature under which its probabilities fit the validation items best
@@ -150,8 +150,8 @@ class Pseudo(Section):
     Figures on such a test are marked wherever they stand: they say nothing of items that come later."""
 
     finetune: FineTune | None = None
-    """A last stage that learns from the validation items too. There is no validation in it; only the figures of the test
-    are told."""
+    """A last stage that learns from the validation items too. There is no validation in it; only the figures of the
+    test are told."""
 
     seeds: Count = 1
     """How often all of it is done: with `train.seed`, with the next one, and so on, for the spread."""
