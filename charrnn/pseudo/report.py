@@ -65,7 +65,7 @@ def markdown(result: Mapping[str, Any]) -> str:
     for seed in tuned:
         accuracy = seed["finetune_figures"]["accuracy"]
         lines += [
-            f"Seed {seed['seed']}, after the last stage, which learned from the validation items with their true labels: "
+            f"Seed {seed['seed']}, after the last stage, which learned from the validation items and their labels: "
             f"accuracy {accuracy:.4f}. There is no validation in it, and the control has not seen those items.",
             "",
         ]
