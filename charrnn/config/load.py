@@ -26,8 +26,13 @@ _PATHS = (
     ("model", "pretrained"),
     ("model", "input", "pretrained"),
     ("pseudo", "teacher"),
+    ("stream", "mix", "*", "source"),
 )
+"""Keys that name a place; a `*` stands for a name."""
+
 _OF_MANY_RUNS = ("tune", "pseudo")
+"""Sections for commands that make many runs."""
+
 _ELSEWHERE = re.compile(r"-$|named:|builtin:|[A-Za-z][A-Za-z0-9+.-]*://")
 _SUFFIXES = re.compile(r"(\.(txt|text|md|csv|jsonl?|gz))+$", re.IGNORECASE)
 
@@ -208,16 +213,23 @@ def _absolute_source(tree: Tree) -> Tree:
 
 def _absolute_paths(tree: Tree, base: Path) -> Tree:
     """Make the relative paths of `_PATHS` absolute, wherever they stand: the run is the same under its own copy."""
-    for path in _PATHS:
-        named: Tree | None = tree
-        for key in path:
-            named = None if named is None else named.children().get(key)
-        if named is None or not isinstance(named.value, str) or not named.value:
+    for path, named in [found for pattern in _PATHS for found in _given(tree, pattern)]:
+        if not isinstance(named.value, str) or not named.value:
             continue
         folders = {0: base, _BASE_RANK: Path(named.place.source).parent}
         place = folders.get(named.place.rank, Path()) / os.path.expanduser(named.value)
         tree = tree.replaced(path, Tree(str(place.absolute()), named.place))
     return tree
+
+
+def _given(tree: Tree, pattern: Keys, path: Keys = ()) -> Iterator[tuple[Keys, Tree]]:
+    """The values in `tree` whose keys are as `pattern` says, each with its keys."""
+    if not pattern:
+        yield path, tree
+        return
+    for key, child in tree.children().items():
+        if pattern[0] in (key, "*"):
+            yield from _given(child, pattern[1:], (*path, key))
 
 
 def _origins(config: Config, tree: Tree) -> dict[str, str]:
