@@ -20,12 +20,13 @@ model:
   core: {kind: gru, hidden: 8}
   pool: max
 train:
-  max_steps: 60
+  max_steps: 24
   optimizer: {lr: 3e-2}
   schedule: {warmup: 5}
   log_every: 30
+  save: {every: 7}
   tensorboard: false
-evaluate: {every: 20}
+evaluate: {every: 12}
 pseudo:
   rounds: 2
   rows: 4

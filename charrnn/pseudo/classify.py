@@ -31,6 +31,7 @@ from charrnn.runs.use import config_of
 from charrnn.stream.items import ItemStream, OncePlan
 from charrnn.stream.sequences import filling
 from charrnn.tasks.classify import ClassifyTask
+from charrnn.tasks.mixed_items import sequences_of
 from charrnn.text.watch import Check
 from charrnn.train.evaluate import evaluate
 from charrnn.train.loop import numbers
@@ -149,7 +150,7 @@ class ClassifyLabeller:
 
     def _scores(self, model: nn.Module, part: str, device: torch.device) -> NDArray[np.float64]:
         """The scores of all items of a part of the corpus, M × C."""
-        own = self._task.sequences(part)
+        own = sequences_of(self._corpus, part)
         stream = ItemStream(OncePlan(len(own), self._config.stream.batch), filling({part: own}))
         found = []
         with torch.no_grad(), out_of_memory(self._config):

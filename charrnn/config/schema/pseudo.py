@@ -110,7 +110,7 @@ class Pseudo(Section):
     weight: Positive = 1.0
     """How much such a row counts in the loss; a labelled one counts 1."""
 
-    ramp: Annotated[int, Field(ge=0)] = 0
+    ramp: Annotated[float, Field(ge=0.0)] = 0.0
     """Epochs over which that weight rises from 0; 0 is at once."""
 
     targets: Literal["hard", "soft"] = "hard"
