@@ -31,7 +31,7 @@ pseudo:
   rounds: 2
   rows: 4
   select: {kind: confidence, above: 0.5}
-  stop: {patience: null}
+  stop: {patience: null, better: nats}
 """
 
 

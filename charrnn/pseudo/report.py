@@ -13,7 +13,9 @@ ON_VALID = "the rounds were chosen by this split, so its figures flatter: no hea
 
 def table(result: Mapping[str, Any]) -> list[list[str]]:
     """The last figures, seed by seed and together: a head, then a row each."""
-    rows = [["seed", "handed back", "accuracy", "control", "error change", "only it right", "only the control", "McNemar p"]]
+    rows = [
+        ["seed", "handed back", "accuracy", "control", "error change", "only it right", "only the control", "McNemar p"]
+    ]
     for seed in result["seeds"]:
         test = seed["mcnemar"]
         rows.append(
