@@ -48,7 +48,8 @@ class LabelsPart(_Share):
 
     temperature: Annotated[float, Field(gt=0.0)] = 1.0
     """For soft targets: the probabilities are brought to this temperature, the model's scores are divided by it, and
-    the loss is multiplied by its square (Hinton, Vinyals, Dean 2015). Above 1 what is unlikely weighs more."""
+    the loss is multiplied by its square (Hinton, Vinyals, Dean 2015). Above 1 what is unlikely weighs more;
+    a probability of 0 stays 0."""
 
     @model_validator(mode="after")
     def _temperature_has_something_to_heat(self) -> LabelsPart:
