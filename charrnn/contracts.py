@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,6 +39,8 @@ class Loss:
         state: the state that the next batch begins with; empty where nothing is carried on.
         outputs: what the model said of each row, for the figures of an evaluation; None where they need no more than
             the loss.
+        beside: of parts that are losses of other targets: the sum and the count of those, by the name of the part. The
+            records tell their mean in the place of the part.
     """
 
     each: Tensor
@@ -46,6 +48,7 @@ class Loss:
     parts: Mapping[str, Tensor]
     state: State
     outputs: Tensor | None = None
+    beside: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
     @property
     def sum(self) -> Tensor:

@@ -21,7 +21,18 @@ from charrnn.errors import ConfigError
 EXTENDS = "extends"
 ARGUMENT = "SOURCE"
 _BASE_RANK = 1
-_PATHS = (("train", "start_from"), ("model", "pretrained"), ("model", "input", "pretrained"))
+_PATHS = (
+    ("train", "start_from"),
+    ("model", "pretrained"),
+    ("model", "input", "pretrained"),
+    ("pseudo", "teacher"),
+    ("stream", "mix", "*", "source"),
+)
+"""Keys that name a place; a `*` stands for a name."""
+
+_OF_MANY_RUNS = ("tune", "pseudo")
+"""Sections for commands that make many runs."""
+
 _ELSEWHERE = re.compile(r"-$|named:|builtin:|[A-Za-z][A-Za-z0-9+.-]*://")
 _SUFFIXES = re.compile(r"(\.(txt|text|md|csv|jsonl?|gz))+$", re.IGNORECASE)
 
@@ -46,14 +57,15 @@ class Loaded:
     tree: Tree = field(repr=False)
     warnings: list[str] = field(default_factory=list)
 
-    def anchored(self) -> Loaded:
-        """The same, for a copy of the config in the folder of a run: a relative source is made absolute, and what
-        `charrnn tune` would search is left out."""
+    def anchored(self, keep: Sequence[str] = ()) -> Loaded:
+        """The same, for a copy of the config in the folder of a run: a relative source is made absolute, and what is
+        for commands that make many runs is left out, but for the sections in `keep`."""
         source = self.config.corpus.source
         place = source if _ELSEWHERE.match(source) else str(self.base / source)
         corpus = self.config.corpus.model_copy(update={"source": place})
-        config = self.config.model_copy(update={"corpus": corpus, "tune": None})
-        return replace(self, config=config, origins={**self.origins, "tune": "default"})
+        nothing = [key for key in _OF_MANY_RUNS if key in type(self.config).model_fields and key not in keep]
+        config = self.config.model_copy(update={"corpus": corpus, **dict.fromkeys(nothing)})
+        return replace(self, config=config, origins={**self.origins, **dict.fromkeys(nothing, "default")})
 
     def varied(self, overrides: Sequence[str]) -> Loaded:
         """The same with `overrides` laid over it; no file is read again.
@@ -201,16 +213,23 @@ def _absolute_source(tree: Tree) -> Tree:
 
 def _absolute_paths(tree: Tree, base: Path) -> Tree:
     """Make the relative paths of `_PATHS` absolute, wherever they stand: the run is the same under its own copy."""
-    for path in _PATHS:
-        named: Tree | None = tree
-        for key in path:
-            named = None if named is None else named.children().get(key)
-        if named is None or not isinstance(named.value, str) or not named.value:
+    for path, named in [found for pattern in _PATHS for found in _given(tree, pattern)]:
+        if not isinstance(named.value, str) or not named.value:
             continue
         folders = {0: base, _BASE_RANK: Path(named.place.source).parent}
         place = folders.get(named.place.rank, Path()) / os.path.expanduser(named.value)
         tree = tree.replaced(path, Tree(str(place.absolute()), named.place))
     return tree
+
+
+def _given(tree: Tree, pattern: Keys, path: Keys = ()) -> Iterator[tuple[Keys, Tree]]:
+    """The values in `tree` whose keys are as `pattern` says, each with its keys."""
+    if not pattern:
+        yield path, tree
+        return
+    for key, child in tree.children().items():
+        if pattern[0] in (key, "*"):
+            yield from _given(child, pattern[1:], (*path, key))
 
 
 def _origins(config: Config, tree: Tree) -> dict[str, str]:

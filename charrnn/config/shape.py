@@ -42,7 +42,8 @@ class Shape:
     def value_type(self, path: Keys) -> Any:
         """What stands behind each key of the mapping at `path`, whose keys are the user's own; None for all else."""
         known = self.field(path)
-        return get_args(known.annotation)[1] if known is not None and get_origin(known.annotation) is dict else None
+        branches = [] if known is None else _branches(known.annotation)
+        return next((get_args(branch)[1] for branch in branches if get_origin(branch) is dict), None)
 
     def usual_kind(self, path: Keys) -> str:
         """The kind that a mapping at `path` means when it does not say; empty where there are no kinds."""

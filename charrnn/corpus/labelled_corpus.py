@@ -170,6 +170,14 @@ class LabelledCorpus:
         sources = tuple(source.name for source in self.manifest.sources)
         return LabelledSplit(name, items, starts, labels, truths, places, self.features, self.vocabulary, sources)
 
+    def whole(self) -> tuple[NDArray[np.unsignedinteger[Any]], NDArray[np.int64]]:
+        """The values of all items in a row, part by part, and where each item begins and the last one ends; not to be
+        written to. Item i of a part is number `manifest.splits[part].start + i` here."""
+        found = self._items[:], self._offsets[:]
+        for array in found:
+            array.flags.writeable = False
+        return found
+
     @cached_property
     def _items(self) -> NDArray[np.unsignedinteger[Any]]:
         path, dtype = self.folder / ITEMS, np.dtype(self.manifest.dtype).newbyteorder("<")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import array
-import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from charrnn.config.schema.corpus import Corpus
 from charrnn.config.schema.rate import SharesSplit
 from charrnn.corpus.manifest import FORMAT, MANIFEST, SPLITS, FileRecord, SourceRecord
 from charrnn.corpus.prepare import refuse_foreign
+from charrnn.corpus.rating_rows import field, rating_rows
 from charrnn.corpus.ratings import ARRAYS, IDS, KIND, RatingsCorpus, RatingsManifest, ratings_digest
 from charrnn.corpus.table import Row, column, rows
 from charrnn.errors import DataError
@@ -133,10 +133,10 @@ class _Build:
         columns: dict[str, array.array[Any]] = {
             name: array.array(dtype.char) for name, dtype in ARRAYS.items() if name != "splits.bin"
         }
-        for user, item, rating in self._ratings():
-            columns["users.bin"].append(users.setdefault(user, len(users)))
-            columns["items.bin"].append(items.setdefault(item, len(items)))
-            columns["ratings.bin"].append(rating)
+        for row in rating_rows(self._rows(0), self._settings, self._files[0].label):
+            columns["users.bin"].append(users.setdefault(row.user, len(users)))
+            columns["items.bin"].append(items.setdefault(row.item, len(items)))
+            columns["ratings.bin"].append(row.rating)
         arrays = {name: np.array(column) for name, column in columns.items()}
         arrays["splits.bin"] = chances(self._settings, len(arrays["ratings.bin"]))
         counts = {name: int((arrays["splits.bin"] == i).sum()) for i, name in enumerate(SPLITS)}
@@ -170,25 +170,6 @@ class _Build:
         blocks = read_blocks(file, record.sha256, lambda done: self._watch.block("read", done, record.bytes))
         return rows(blocks, file.label, self._settings.encoding, self._settings.delimiter)
 
-    def _ratings(self) -> Iterator[tuple[str, str, float]]:
-        """User, item and rating of every row."""
-        columns = self._settings.columns
-        wanted = {"user": columns.user, "item": columns.item, "rating": columns.rating}
-        indices = [value - 1 for value in wanted.values() if isinstance(value, int)]
-        row = None
-        for row in self._rows(0):
-            if not indices:
-                indices = [column(row, str(name), f"corpus.columns.{key}") for key, name in wanted.items()]
-                row = None
-                continue
-            user, item, rating = (_field(row, index) for index in indices)
-            for key, text, index in (("user", user, indices[0]), ("item", item, indices[1])):
-                if not text:
-                    raise DataError(f"a rating without its {key}", where=row.place(index))
-            yield user, item, _number(row, rating, indices[2])
-        if row is None:
-            raise DataError("there are no ratings", where=self._files[0].label)
-
     def _names(self, items: dict[str, int]) -> list[str] | None:
         """What items are called, in the order of their numbers; an item that nothing names is called by its id."""
         settings = self._settings.names
@@ -201,30 +182,10 @@ class _Build:
         item = column(header, settings.item, "corpus.names.item")
         name = column(header, settings.name, "corpus.names.name")
         for row in lines:
-            number = items.get(_field(row, item))
+            number = items.get(field(row, item))
             if number is not None:
-                named[number] = _field(row, name) or named[number]
+                named[number] = field(row, name) or named[number]
         return named
-
-
-def _field(row: Row, index: int) -> str:
-    if index >= len(row.fields):
-        raise DataError(
-            "a row with too few fields",
-            where=f"{row.label}:{row.number}:{len(row.line) + 1}",
-            why=f"it has {len(row.fields)}, and column {index + 1} is asked for",
-        )
-    return row.fields[index].strip()
-
-
-def _number(row: Row, text: str, index: int) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not abs(number) < 1e6:
-        raise DataError("a rating that is not a number", where=row.place(index), why=f"found {text!r}")
-    return number
 
 
 def _record(path: Path) -> FileRecord:

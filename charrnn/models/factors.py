@@ -1,7 +1,7 @@
 """Ratings from vectors: their product, with and without biases, and a dense network over the two (Koren, Bell, Volinsky
 2009; the network is that of the course of 2016).
 
-Shapes: B ratings, U users, I items, D the length of a vector, H units.
+Shapes: B ratings, the first K of them known ones, U users, I items, D the length of a vector, H units.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Factors(RatingModel):
         self.register_buffer("begin", _begin(config, self.mean), persistent=False)
 
     def score(
-        self, users_B: Tensor, items_B: Tensor, seen_B2: Tensor, own_B: Tensor | None, draws: Draws | None
+        self, users_B: Tensor, items_B: Tensor, seen_B2: Tensor, own_K: Tensor | None, draws: Draws | None
     ) -> Tensor:
         """See `RatingModel.score`."""
         products_BD = self.users_UD[users_B] * self.items_ID[items_B]
@@ -114,7 +114,7 @@ class RatingsNetwork(RatingModel):
             nn.init.zeros_(layer.bias)
 
     def score(
-        self, users_B: Tensor, items_B: Tensor, seen_B2: Tensor, own_B: Tensor | None, draws: Draws | None
+        self, users_B: Tensor, items_B: Tensor, seen_B2: Tensor, own_K: Tensor | None, draws: Draws | None
     ) -> Tensor:
         """See `RatingModel.score`."""
         user_BD = _or_average(self.users_UD, users_B, seen_B2[:, :1], self.seen_users_U, self.training)

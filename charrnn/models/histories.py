@@ -6,8 +6,8 @@ asymmetric factor model of Koren 2008 (section 5), a learned item-to-item neighb
 with users and items changing places. With `implicit` each history has a vector also for what was rated, however it was
 rated (SVD++ in the same paper). In training a rating is left out of its own histories, exactly.
 
-Shapes: B ratings, N known ratings, U users, I items, D the length of a vector; X and Y stand for users and items, or
-for items and users.
+Shapes: B ratings, the first K of them known ones, N known ratings in all, U users, I items, D the length of a vector; X
+and Y stand for users and items, or for items and users.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class History(nn.Module):
         self.register_buffer(name, tensor, persistent=False)
 
     def forward(
-        self, x_B: Tensor, y_B: Tensor, residuals_N: Tensor, own_B: Tensor | None, draws: Draws | None
+        self, x_B: Tensor, y_B: Tensor, residuals_N: Tensor, own_K: Tensor | None, draws: Draws | None
     ) -> Tensor:
         """The product of each X's vector and of the Y in question.
 
@@ -75,17 +75,18 @@ class History(nn.Module):
             x_B: the X of each rating.
             y_B: the Y.
             residuals_N: what the biases leave of each known rating.
-            own_B: the residual of each rating, where it is one of the known ones and must be left out.
+            own_K: the residuals of the first K ratings, which are known ones and must be left out.
             draws: the random numbers of a training step.
         """
         share_N = self.share_X[self.x_N]
         sum_BD = self._sums(self.residual_YD, residuals_N * share_N)[x_B]
-        if own_B is not None:
-            sum_BD = sum_BD - (own_B * self.share_X[x_B])[:, None] * self.residual_YD[y_B]
+        if own_K is not None:
+            x_K, y_K = x_B[: len(own_K)], y_B[: len(own_K)]
+            sum_BD = _less(sum_BD, (own_K * self.share_X[x_K])[:, None] * self.residual_YD[y_K])
         if self.implicit_YD is not None:
             sum_BD = sum_BD + self._sums(self.implicit_YD, share_N)[x_B]
-            if own_B is not None:
-                sum_BD = sum_BD - self.share_X[x_B][:, None] * self.implicit_YD[y_B]
+            if own_K is not None:
+                sum_BD = _less(sum_BD, self.share_X[x_K][:, None] * self.implicit_YD[y_K])
         products_BD = sum_BD * self.target_YD[y_B]
         return dropped(products_BD, self.config.dropout, f"products, {self.name}", draws, self.training).sum(1)
 
@@ -115,6 +116,11 @@ class _WeightedSums(torch.autograd.Function):
         return _bags(grad_XD.contiguous(), *ctx.back), None, None
 
 
+def _less(sum_BD: Tensor, own_KD: Tensor) -> Tensor:
+    """The sums without what the first K of them must not hold."""
+    return sum_BD - torch.nn.functional.pad(own_KD, (0, 0, 0, len(sum_BD) - len(own_KD)))
+
+
 def _bags(vectors: Tensor, columns_N: Tensor, starts: Tensor, weights_N: Tensor) -> Tensor:
     sums: Tensor = embedding_bag(columns_N, vectors, starts, mode="sum", per_sample_weights=weights_N)
     return sums
@@ -140,19 +146,19 @@ class Histories(RatingModel):
             self.register_buffer(name, tensor, persistent=False)
 
     def score(
-        self, users_B: Tensor, items_B: Tensor, seen_B2: Tensor, own_B: Tensor | None, draws: Draws | None
+        self, users_B: Tensor, items_B: Tensor, seen_B2: Tensor, own_K: Tensor | None, draws: Draws | None
     ) -> Tensor:
         """See `RatingModel.score`."""
         expected_B = self.mean + self.biases(users_B, items_B, seen_B2)
         with torch.no_grad():  # the biases are there to be right by themselves
             residuals_N = self.ratings_N - self.mean
             residuals_N -= self.biases.users_U[self.users_N] + self.biases.items_I[self.items_N]
-            rest_B = None if own_B is None else own_B - expected_B
+            rest_K = None if own_K is None else own_K - expected_B[: len(own_K)]
         score_B, told_B = expected_B, seen_B2.all(1)
         if self.of_users is not None:
-            score_B = score_B + self.of_users(users_B, items_B, residuals_N, rest_B, draws) * told_B
+            score_B = score_B + self.of_users(users_B, items_B, residuals_N, rest_K, draws) * told_B
         if self.of_items is not None:
-            score_B = score_B + self.of_items(items_B, users_B, residuals_N, rest_B, draws) * told_B
+            score_B = score_B + self.of_items(items_B, users_B, residuals_N, rest_K, draws) * told_B
         return score_B
 
     def penalties(self) -> Mapping[str, Tensor]:

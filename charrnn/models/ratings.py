@@ -1,6 +1,6 @@
 """From the `model:` section of `task: rate` to a model, and what its models have in common.
 
-Shapes: B ratings, U users, I items, D the length of a vector.
+Shapes: B ratings, the first K of them known ones, U users, I items, D the length of a vector.
 """
 
 from __future__ import annotations
@@ -55,25 +55,25 @@ class RatingModel(nn.Module, ABC):
         self.lowest, self.highest = float(ratings_N.min()), float(ratings_N.max())
 
     def forward(
-        self, users_B: Tensor, items_B: Tensor, own_B: Tensor | None = None, draws: Draws | None = None
+        self, users_B: Tensor, items_B: Tensor, own_K: Tensor | None = None, draws: Draws | None = None
     ) -> Tensor:
         """The predicted ratings.
 
         Args:
             users_B: the users' numbers; -1 is anybody who is not in the table.
             items_B: the items' numbers.
-            own_B: the ratings themselves where they are among those that the model is trained on: a model that looks
-                at other ratings leaves them out. None for ratings that it does not know.
+            own_K: the ratings of the first K rows, which are among those that the model is trained on: a model that
+                looks at other ratings leaves them out. None where it knows none of the rows.
             draws: the random numbers of a training step.
         """
         some_B = users_B.clamp(min=0)
         seen_B2 = torch.stack([self.seen_users_U[some_B] & (users_B >= 0), self.seen_items_I[items_B]], 1)
-        predicted_B = self.score(some_B, items_B, seen_B2, own_B, draws)
+        predicted_B = self.score(some_B, items_B, seen_B2, own_K, draws)
         return predicted_B if self.training else predicted_B.clamp(self.lowest, self.highest)
 
     @abstractmethod
     def score(
-        self, users_B: Tensor, items_B: Tensor, seen_B2: Tensor, own_B: Tensor | None, draws: Draws | None
+        self, users_B: Tensor, items_B: Tensor, seen_B2: Tensor, own_K: Tensor | None, draws: Draws | None
     ) -> Tensor:
         """The predicted ratings; `seen_B2` says of each user and item whether it has ratings in training."""
 

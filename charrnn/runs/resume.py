@@ -10,7 +10,7 @@ from typing import Any
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded, flatten
 from charrnn.config.render import flow
-from charrnn.config.schema import BY_CONTENT, is_identity
+from charrnn.config.schema import is_by_content, is_identity
 from charrnn.contracts import Corpus
 from charrnn.errors import ConfigError, DataError
 from charrnn.runs.use import config_of
@@ -24,7 +24,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple
 
     Keys that only say where a text lies are left out: the text itself is compared.
     """
-    keys = [key for key in dict.fromkeys([*now, *before]) if key not in BY_CONTENT]
+    keys = [key for key in dict.fromkeys([*now, *before]) if not is_by_content(key)]
     return [(key, before.get(key), now.get(key)) for key in keys if before.get(key) != now.get(key)]
 
 

@@ -15,9 +15,10 @@ from charrnn.contracts import Task
 from charrnn.errors import DataError, DivergedError
 from charrnn.logs.console import Console
 from charrnn.runs.memory import out_of_memory
+from charrnn.runs.mixed import learned, say_transductive
 from charrnn.runs.plan import apply_plan, make_plan, with_scan
 from charrnn.runs.resume import as_prepared, check_corpus, check_model
-from charrnn.runs.task import say_remarks, task_of, training_stream
+from charrnn.runs.task import say_remarks, task_of
 from charrnn.train.evaluate import evaluate
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.state import load_model
@@ -50,11 +51,12 @@ def score_run(
     """
     task, model, device = open_trained(checkpoint, loaded, corpora, console, interrupt)
     say_remarks(task, split, console)
+    say_transductive(checkpoint, split, console)
     with out_of_memory(loaded.config):
         result = evaluate(task, model, split, device, interrupt.check, _IN_ORDER if split == "train" else None)
     if result is None:
         raise DataError(
-            f"the {split} split is empty",
+            f"the {split} split {'was trained on' if learned(checkpoint, split) else 'is empty'}",
             where=task.corpus.folder,
             hint="name another one with --split: see corpus.split",
         )
@@ -84,7 +86,9 @@ def open_trained(
     check_corpus(checkpoint, task.corpus)
     plan = make_plan(loaded.config.train, about["plan"])
     device = apply_plan(plan)
-    plan = with_scan(plan, loaded.config, training_stream(task), about["plan"])
+    stream = task.stream("train", _IN_ORDER)  # by itself: what was mixed in need not be there any more
+    assert stream is not None, "an empty training split is refused when the data are prepared"
+    plan = with_scan(plan, loaded.config, stream, about["plan"])
     changed = plan.differences(about["plan"])
     if changed:
         console.note("not as the run was trained, so the last digits may differ: " + ", ".join(changed))

@@ -16,7 +16,7 @@ from charrnn.config.render import render
 from charrnn.config.schema.schedule import PlateauSchedule
 from charrnn.config.schema.train import NtAsgdAverage
 from charrnn.contracts import Task
-from charrnn.errors import DataError, UsageError
+from charrnn.errors import UsageError
 from charrnn.files.atomic import write_text
 from charrnn.logs import tensorboard
 from charrnn.logs.console import Console
@@ -27,6 +27,7 @@ from charrnn.models.scan import Form
 from charrnn.runs.claim import clear, is_done, owned, to_go_on_from
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.memory import out_of_memory
+from charrnn.runs.mixed import check_mixed, mixed_document, no_validation, say_mixed
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.pretrained import Pretrained, beginning, check_pretrained, pretrained_of
 from charrnn.runs.resume import check_corpus
@@ -79,10 +80,12 @@ def train_run(
         if checkpoint is not None:
             check_corpus(checkpoint, task.corpus)
             check_pretrained(checkpoint, task.config)
+            check_mixed(checkpoint, task.config)
             if is_done(checkpoint, loaded):
                 console.note(f"nothing to do: the run in {folder} is finished")
                 return _outcome(run, checkpoint.document("train"))
         say_remarks(task, "valid", console)
+        say_mixed(task, console)
         session = _Session(run, loaded, task, checkpoint, console, interrupt)
         with out_of_memory(loaded.config):
             state = session.train(mode == "force", verdict)
@@ -156,12 +159,9 @@ def _refuse_blindness(task: Task) -> None:
         *(["train.average: nt-asgd"] if isinstance(train.average, NtAsgdAverage) else []),
     ]
     if blind and task.stream("valid") is None:
-        raise DataError(
-            "the valid split is empty",
-            where=task.corpus.folder,
-            why=f"{' and '.join(blind)} would wait for ever",
-            hint="give validation a share in corpus.split, or choose another kind",
-        )
+        error = no_validation(task)
+        error.why, error.hint = f"{' and '.join(blind)} would wait for ever", f"{error.hint}, or choose another kind"
+        raise error
 
 
 def _refuse_the_past(state: TrainState, steps: int) -> None:
@@ -214,6 +214,7 @@ def _documents(task: Task, plan: Plan, beginning: dict[str, Any]) -> dict[str, A
             "config": task.config.model_dump(mode="json"),
             "corpus_digest": task.corpus.digest,
             "plan": asdict(plan),
+            **mixed_document(task),
             **beginning,
         },
         **task.documents(),

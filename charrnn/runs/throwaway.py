@@ -10,6 +10,7 @@ import torch
 from charrnn.config.load import Loaded
 from charrnn.contracts import Stream, Task
 from charrnn.logs.console import Console
+from charrnn.runs.mixed import say_mixed
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.pretrained import pretrained_of
 from charrnn.runs.start import new_state
@@ -59,6 +60,7 @@ def throwaway(loaded: Loaded, corpora: Path, console: Console, interrupt: Interr
     config = loaded.config
     task = task_of(loaded, corpora, console, interrupt.check)
     say_remarks(task, "valid", console)
+    say_mixed(task, console)
     origin = origin_of(config)
     pretrained = pretrained_of(task)
     plan = make_plan(config.train)

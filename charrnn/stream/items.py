@@ -33,12 +33,14 @@ class Part:
         items: how many items it has.
         rows: how many rows of a batch are its.
         weight: how much each of its rows counts in the loss.
+        ramp: epochs over which the weight rises from 0, in a straight line.
     """
 
     name: str
     items: int
     rows: int
     weight: float = 1.0
+    ramp: float = 0.0
 
     def __post_init__(self) -> None:
         if self.items == 0:
@@ -67,10 +69,11 @@ class MixPlan:
         """Batches in one pass over the first source; the last of them may begin the next pass."""
         return -(-self.parts[0].items // self.parts[0].rows)
 
-    @property
-    def weight_B(self) -> np.ndarray:
-        """The weight of each row."""
-        return np.repeat([part.weight for part in self.parts], [part.rows for part in self.parts]).astype(np.float32)
+    def weight_B(self, step: int) -> np.ndarray:
+        """The weight of each row of the batch of a step."""
+        epoch = step / self.steps_per_epoch
+        weights = [part.weight * (min(1.0, epoch / part.ramp) if part.ramp else 1.0) for part in self.parts]
+        return np.repeat(weights, [part.rows for part in self.parts]).astype(np.float32)
 
     def numbers(self, step: int) -> list[np.ndarray]:
         """For each source the numbers of its items in the batch of a step, counted from the beginning of training."""
@@ -142,5 +145,5 @@ class ItemStream:
         """The batch of one step, counted from the beginning of training."""
         numbers = self.plan.numbers(step)
         if isinstance(self.plan, MixPlan):
-            return self.fill(numbers, self.plan.weight_B, device)
+            return self.fill(numbers, self.plan.weight_B(step), device)
         return self.fill(numbers, np.ones(len(numbers[0]), np.float32), device)

@@ -23,10 +23,12 @@ class Sequences:
 
     Attributes:
         steps: symbols, steps_N, or bytes, steps_ND; it may be memory-mapped.
-        offsets: where in `steps` each sequence begins, and where the last one ends.
+        offsets: where in `steps` each sequence begins, and where the last one ends; of chosen ones, where each begins.
         labels: the number of each sequence's label; -1 where it has none.
         highest: of values, the highest that there can be: it becomes 1.
         soft: shares of the labels, one row per sequence, in place of `labels`; or None.
+        temperature: what scores are divided by before they are held against `soft`.
+        ends: where each sequence ends, where they do not follow each other; else None.
     """
 
     steps: np.ndarray
@@ -34,19 +36,30 @@ class Sequences:
     labels: np.ndarray
     highest: int = 255
     soft: np.ndarray | None = None
+    temperature: float = 1.0
+    ends: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def lengths(self, numbers: np.ndarray) -> np.ndarray:
         """How many steps the sequences with these numbers have."""
-        lengths: np.ndarray = (self.offsets[numbers + 1] - self.offsets[numbers]).astype(np.int64)
+        ends = self.offsets[numbers + 1] if self.ends is None else self.ends[numbers]
+        lengths: np.ndarray = (ends - self.offsets[numbers]).astype(np.int64)
         return lengths
 
     def write(self, x: np.ndarray, numbers: np.ndarray) -> None:
         """Put the sequences with these numbers into the rows of x_BT or x_BTD."""
         places_BT = self.offsets[numbers].astype(np.int64)[:, None] + np.arange(x.shape[1])
         np.take(self.steps, places_BT, axis=0, out=x, mode="clip")
+
+    def chosen(
+        self, numbers: np.ndarray, labels: np.ndarray, soft: np.ndarray | None = None, temperature: float = 1.0
+    ) -> Sequences:
+        """The sequences with these numbers, with other labels; their steps stay where they are."""
+        begins = self.offsets[numbers].astype(np.int64)
+        ends = begins + self.lengths(numbers)
+        return Sequences(self.steps, begins, labels, self.highest, soft, temperature, ends)
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,7 @@ class SequenceBatch:
         y_B: the numbers of the labels.
         soft_BC: shares of the labels, where a source has them; of the other sources' rows, all in one label.
         weight_B: how much each row counts.
+        temperature_B: what the scores of each row are divided by; None where nothing is.
         shares: the rows of each source but the first, by its name.
         rate: what the learning rate of this step is multiplied by.
     """
@@ -68,6 +82,7 @@ class SequenceBatch:
     y_B: Tensor
     soft_BC: Tensor | None
     weight_B: Tensor
+    temperature_B: Tensor | None
     shares: Mapping[str, slice]
     rate: float = 1.0
 
@@ -80,7 +95,7 @@ class SequenceBatch:
 def filling(sources: Mapping[str, Sequences]) -> Fill:
     """How batches of these sources, in this order, are made."""
     names, parts = list(sources), list(sources.values())
-    first = parts[0].steps
+    first, warm = parts[0].steps, any(source.temperature != 1.0 for source in parts)
 
     def fill(numbers: Sequence[np.ndarray], weight_B: np.ndarray, device: torch.device) -> SequenceBatch:
         ends = np.cumsum([len(chosen) for chosen in numbers])
@@ -95,8 +110,10 @@ def filling(sources: Mapping[str, Sequences]) -> Fill:
         on = [torch.from_numpy(array).to(device) for array in (x, length_B, y_B, weight_B)]
         values = on[0].long() if first.ndim == 1 else on[0].float() / parts[0].highest
         soft_BC = _soft(chosen, y_B)
+        soft_BC = None if soft_BC is None else soft_BC.to(device)
+        temperature_B = _temperatures(chosen, len(y_B)).to(device) if warm else None
         shares = dict(zip(names[1:], rows[1:], strict=True))
-        return SequenceBatch(values, on[1], on[2], None if soft_BC is None else soft_BC.to(device), on[3], shares)
+        return SequenceBatch(values, on[1], on[2], soft_BC, on[3], temperature_B, shares)
 
     return fill
 
@@ -113,3 +130,10 @@ def _soft(chosen: Sequence[tuple[Sequences, np.ndarray, slice]], y_B: np.ndarray
         else:
             soft_BC[place][np.arange(len(items)), y_B[place]] = 1.0
     return torch.from_numpy(soft_BC)
+
+
+def _temperatures(chosen: Sequence[tuple[Sequences, np.ndarray, slice]], rows: int) -> Tensor:
+    temperature_B = np.empty(rows, np.float32)
+    for source, _, place in chosen:
+        temperature_B[place] = source.temperature
+    return torch.from_numpy(temperature_B)

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from charrnn.config.schema import ClassifyConfig
+from charrnn.config.schema.mix import SplitPart
 from charrnn.contracts import Loss
 from charrnn.corpus.allot import PARTS
 from charrnn.corpus.labelled import LabelledCorpus
@@ -22,6 +23,8 @@ from charrnn.models.core import Draws, State, generator_for
 from charrnn.stream.items import ItemStream, MixPlan, OncePlan, Part
 from charrnn.stream.sequences import SequenceBatch, Sequences, filling
 from charrnn.tasks.confusion import Confusion
+from charrnn.tasks.mixed import Mixed
+from charrnn.tasks.mixed_items import mixed_items, sequences_of
 
 
 class ClassifyTask:
@@ -30,43 +33,40 @@ class ClassifyTask:
     Args:
         config: the whole config.
         corpus: its corpus.
-        mixed: sources that share every batch of training with the labelled items: for each name its sequences, how
-            many rows are its, and how much a row counts.
     """
 
     figure = "nats"
 
-    def __init__(
-        self,
-        config: ClassifyConfig,
-        corpus: LabelledCorpus,
-        mixed: Mapping[str, tuple[Sequences, int, float]] | None = None,
-    ) -> None:
+    def __init__(self, config: ClassifyConfig, corpus: LabelledCorpus) -> None:
         self.config = config
         self.corpus = corpus
-        self.mixed = mixed or {}
 
     def stream(self, split: str, cut: tuple[int, int] | None = None) -> ItemStream | None:
-        """The labelled items of a split, those of `train` mixed with the other sources; None where there are none."""
-        own = self.sequences(split)
-        if len(own) == 0:
-            return None
-        batch = self.config.stream.batch
-        if split != "train":
-            return ItemStream(OncePlan(len(own), batch), filling({split: own}), self._longest)
-        sources = {"train": own} | {name: source for name, (source, _, _) in self.mixed.items()}
-        parts = [Part("train", len(own), batch - sum(rows for _, rows, _ in self.mixed.values()))]
-        parts += [Part(name, len(source), rows, weight) for name, (source, rows, weight) in self.mixed.items()]
-        return ItemStream(MixPlan(tuple(parts), self.config.train.seed), filling(sources), self._longest)
+        """The labelled items of a split, those of `train` mixed with the other sources; None where there are none.
 
-    def sequences(self, split: str) -> Sequences:
-        """The items of `train`, `unlabelled`, `valid` or `test`."""
-        part = self.corpus.split(split)
-        if part.features is None:
-            return Sequences(part.items, part.offsets, part.labels)
-        assert self.corpus.highest is not None, "pictures have a highest value"
-        steps, offsets = part.items.reshape(-1, part.features), part.offsets // part.features
-        return Sequences(steps, offsets, part.labels, self.corpus.highest)
+        Where validation items are trained on, there is no validation. With `cut` any split is read by itself, in order.
+        """
+        own, batch = sequences_of(self.corpus, split), self.config.stream.batch
+        if len(own) == 0 or (split == "valid" and cut is None and self._learns_validation):
+            return None
+        if split != "train" or cut is not None:
+            return ItemStream(OncePlan(len(own), batch), filling({split: own}), self._longest)
+        sources = {"train": own} | {name: mixed.source for name, mixed in self.mixed.items()}
+        parts = Part("train", len(own), batch), *(mixed.part for mixed in self.mixed.values())
+        return ItemStream(MixPlan(parts, self.config.train.seed), filling(sources), self._longest)
+
+    @cached_property
+    def mixed(self) -> Mapping[str, Mixed[Sequences]]:
+        """What shares every batch of training with the labelled items, by name.
+
+        Raises:
+            DataError: see `mixed_items`.
+        """
+        return mixed_items(self.config, self.corpus)
+
+    @property
+    def _learns_validation(self) -> bool:
+        return any(isinstance(part, SplitPart) for part in (self.config.stream.mix or {}).values())
 
     @cached_property
     def _longest(self) -> int:
@@ -83,17 +83,28 @@ class ClassifyTask:
         return {}
 
     def loss(self, model: nn.Module, batch: SequenceBatch, state: State, draws: Draws | None = None) -> Loss:
-        """Cross-entropy in nats; what sources other than the labelled items add is a part of its own, by name."""
+        """Cross-entropy in nats; what sources other than the labelled items add is a part of its own, by name.
+
+        Against soft labels at a temperature it is that of the scores divided by it, times its square, so that its
+        gradient is as large as without (Hinton, Vinyals, Dean 2015, section 2).
+        """
         logits_BC = model(batch.x, batch.length_B, draws)
         targets = batch.y_B if batch.soft_BC is None else batch.soft_BC.to(logits_BC.dtype)
-        nats_B = F.cross_entropy(logits_BC, targets, reduction="none") * batch.weight_B
+        heat_B = batch.temperature_B
+        scores_BC = logits_BC if heat_B is None else logits_BC / heat_B[:, None]
+        nats_B = F.cross_entropy(scores_BC, targets, reduction="none")
+        nats_B = nats_B if heat_B is None else nats_B * heat_B.square()
         own = slice(0, min((share.start for share in batch.shares.values()), default=batch.rows))
-        parts = {name: nats_B[share].sum() for name, share in batch.shares.items()}
+        parts = {name: (nats_B[share] * batch.weight_B[share]).sum() for name, share in batch.shares.items()}
         count = torch.tensor(own.stop, device=nats_B.device)
+        beside = {
+            name: (nats_B[share].detach().sum(), count.new_tensor(share.stop - share.start))
+            for name, share in batch.shares.items()
+        }
         if draws is not None and self.config.train.label_smoothing:
             spread_B = -logits_BC[own].log_softmax(-1).mean(-1)
             parts["label_smoothing"] = self.config.train.label_smoothing * (spread_B - nats_B[own]).sum()
-        return Loss(nats_B[own], count, parts, {}, logits_BC.detach())
+        return Loss(nats_B[own], count, parts, {}, logits_BC.detach(), beside)
 
     def meter(self, stream: ItemStream, cold: bool) -> Confusion:
         """Accuracy, F1, confusion, calibration."""

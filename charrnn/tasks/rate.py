@@ -1,14 +1,15 @@
 """Ratings: predict how a user rates an item.
 
-Shapes: B ratings.
+Shapes: B ratings, the first K of them known ones.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,13 @@ from torch import Tensor
 
 from charrnn.config.schema import RateConfig
 from charrnn.contracts import Loss
-from charrnn.corpus.ratings import RatingsCorpus
+from charrnn.corpus.given_ratings import read_ratings
+from charrnn.corpus.ratings import Rated, RatingsCorpus
 from charrnn.models.build import build_rating_model
 from charrnn.models.core import Draws, State
 from charrnn.models.ratings import Known, RatingModel
-from charrnn.stream.items import ItemStream, MixPlan, OncePlan, Part
+from charrnn.stream.items import Fill, ItemStream, MixPlan, OncePlan, Part
+from charrnn.tasks.mixed import Mixed
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,19 @@ class RatingBatch:
         users_B: the users' numbers.
         items_B: the items' numbers.
         ratings_B: what they gave.
-        known: whether these are ratings that the model is trained on, so that it must leave each out of its own
-            prediction.
+        known: so many of them, the first ones, are ratings that the model is trained on, so that it must leave each
+            out of its own prediction. What is mixed in is none of those: no history holds it.
+        weight_B: how much each row counts.
+        shares: the rows of each source but the first, by its name.
         rate: what the learning rate is multiplied by.
     """
 
     users_B: Tensor
     items_B: Tensor
     ratings_B: Tensor
-    known: bool
+    known: int
+    weight_B: Tensor
+    shares: Mapping[str, slice]
     rate: float = 1.0
 
     @property
@@ -71,24 +78,53 @@ class RateTask:
         return Known(users, items, ratings, len(self.corpus.users), len(self.corpus.items))
 
     def stream(self, split: str, cut: tuple[int, int] | None = None) -> ItemStream | None:
-        """Shuffled batches for `train`, the ratings in order for the other splits; None where the split is empty.
+        """Shuffled batches for `train`, mixed with the other sources; the ratings in order for the other splits; None
+        where the split is empty.
 
-        With `cut` any split is read in order, by batches of the config.
+        With `cut` any split is read by itself, in order, by batches of the config.
         """
         rated, settings = self.corpus.split(split), self.config.stream
         count = len(rated.ratings)
         if count == 0:
             return None
         rows = min(settings.batch, count)
-        plan: MixPlan | OncePlan = OncePlan(count, rows)
-        if split == "train" and cut is None:
-            plan = MixPlan((Part("ratings", count, rows),), self.config.train.seed)
+        if split != "train" or cut is not None:
+            return ItemStream(OncePlan(count, rows), self._filling({split: rated}, split == "train"), unit="ratings")
+        sources = {split: rated} | {name: mixed.source for name, mixed in self.mixed.items()}
+        parts = Part("ratings", count, rows), *(mixed.part for mixed in self.mixed.values())
+        return ItemStream(MixPlan(parts, self.config.train.seed), self._filling(sources, True), unit="ratings")
+
+    @cached_property
+    def mixed(self) -> Mapping[str, Mixed[Rated]]:
+        """What shares every batch of training with the ratings of the training split, by name.
+
+        Raises:
+            DataError: a file cannot be read, or holds what must not be mixed in.
+        """
+        found = {}
+        for name, part in (self.config.stream.mix or {}).items():
+            path = Path(part.source)
+            rated, sha256 = read_ratings(path, self.corpus)
+            share = Part(name, len(rated.ratings), part.rows, part.weight, part.ramp)
+            found[name] = Mixed(share, rated, path, sha256)
+        return found
+
+    def _filling(self, sources: Mapping[str, Rated], known: bool) -> Fill:
+        """How batches of these sources are made; `known`: the first one is what the model is trained on."""
+        names = list(sources)
 
         def fill(numbers: Sequence[np.ndarray], weight_B: np.ndarray, device: torch.device) -> RatingBatch:
-            users_B, items_B, ratings_B = (torch.from_numpy(part[numbers[0]]).to(device) for part in rated)
-            return RatingBatch(users_B, items_B, ratings_B.to(self._dtype), split == "train")
+            ends = np.cumsum([len(chosen) for chosen in numbers]).tolist()
+            rows = [slice(end - len(chosen), end) for end, chosen in zip(ends, numbers, strict=True)]
+            columns = np.empty(ends[-1], np.int64), np.empty(ends[-1], np.int64), np.empty(ends[-1], np.float32)
+            for source, chosen, place in zip(sources.values(), numbers, rows, strict=True):
+                for column, part in zip(columns, source, strict=True):
+                    np.take(part, chosen, out=column[place], mode="clip")  # without `clip` it would go by a copy
+            users_B, items_B, ratings_B, weights_B = (torch.from_numpy(a).to(device) for a in (*columns, weight_B))
+            shares = dict(zip(names[1:], rows[1:], strict=True))
+            return RatingBatch(users_B, items_B, ratings_B.to(self._dtype), ends[0] if known else 0, weights_B, shares)
 
-        return ItemStream(plan, fill, unit="ratings")
+        return fill
 
     def model(self) -> RatingModel:
         """A model with fresh weights, on the CPU."""
@@ -99,13 +135,19 @@ class RateTask:
         return {}
 
     def loss(self, model: torch.nn.Module, batch: RatingBatch, state: State, draws: Draws | None = None) -> Loss:
-        """The squared error of every rating there is; nothing is said of pairs without one."""
-        own_B = batch.ratings_B if batch.known else None
-        predicted_B = model(batch.users_B, batch.items_B, own_B, draws)
+        """The squared error of every rating there is; what other sources add is a part of its own, by name."""
+        own_K = batch.ratings_B[: batch.known] if batch.known else None
+        predicted_B = model(batch.users_B, batch.items_B, own_K, draws)
         each_B = (predicted_B - batch.ratings_B).square()
-        count = torch.tensor(batch.rows, device=each_B.device)
+        own = slice(0, min((share.start for share in batch.shares.values()), default=batch.rows))
+        count = torch.tensor(own.stop, device=each_B.device)
         parts = {} if draws is None else {name: value * count for name, value in model.penalties().items()}
-        return Loss(each_B, count, parts, {}, predicted_B)
+        parts |= {name: (each_B[share] * batch.weight_B[share]).sum() for name, share in batch.shares.items()}
+        beside = {
+            name: (each_B[share].detach().sum(), count.new_tensor(share.stop - share.start))
+            for name, share in batch.shares.items()
+        }
+        return Loss(each_B[own], count, parts, {}, predicted_B[own], beside)
 
     def meter(self, stream: ItemStream, cold: bool) -> Errors:
         """MAE, and the error where the user or the item was not seen in training."""

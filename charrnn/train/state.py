@@ -33,6 +33,7 @@ class Tally:
         steps: updates done.
         skipped: updates that the guard refused; they count for nothing else.
         parts: sums of what training added to its loss, by name.
+        beside: of parts that are losses of other targets: the sum and the count of those.
     """
 
     sum: float = 0.0
@@ -42,6 +43,7 @@ class Tally:
     steps: int = 0
     skipped: int = 0
     parts: dict[str, float] = field(default_factory=dict)
+    beside: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def mean(self) -> float:
@@ -52,7 +54,9 @@ class Tally:
         """Figures for a record, the loss not among them."""
         steps = max(self.steps, 1)
         norms = {"grad_norm": self.grad_norms / steps, "state_norm": self.state_norms / steps}
-        return norms | {"skipped": self.skipped} | {k: v / max(self.count, 1) for k, v in self.parts.items()}
+        parts = {name: value / max(self.count, 1) for name, value in self.parts.items()}
+        beside = {name: total / max(count, 1) for name, (total, count) in self.beside.items()}
+        return norms | {"skipped": self.skipped} | parts | beside
 
 
 @dataclass

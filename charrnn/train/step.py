@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -29,6 +29,7 @@ class StepResult:
         grad_norm: the gradient's norm before clipping.
         state_norm: the norm of the state that the batch leaves, as a root mean square over the rows.
         skipped: whether one of these is not finite, so that nothing was changed.
+        beside: of parts that are losses of other targets: the sum and the count of those.
     """
 
     sum: float
@@ -37,6 +38,7 @@ class StepResult:
     grad_norm: float
     state_norm: float
     skipped: bool
+    beside: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def add_to(self, tally: Tally) -> None:
         """Count this update in."""
@@ -50,6 +52,9 @@ class StepResult:
         tally.steps += 1
         for name, value in self.parts.items():
             tally.parts[name] = tally.parts.get(name, 0.0) + value
+        for name, (total, count) in self.beside.items():
+            before = tally.beside.get(name, [0.0, 0.0])
+            tally.beside[name] = [before[0] + total, before[1] + count]
 
 
 def advance(
@@ -93,7 +98,10 @@ def _look(loss: Loss, grad_norm: Tensor, lanes: State) -> StepResult:
     """Bring the figures of an update to the host, all at one look at the device."""
     squares = [tensor.double().square().sum() / len(tensor) for tensor in lanes.values()]
     state_norm = sum(squares, torch.zeros_like(grad_norm, dtype=torch.float64)).sqrt()
-    figures = [loss.sum, loss.count, grad_norm, state_norm, *loss.parts.values()]
-    total, count, grad, carried, *parts = torch.stack([figure.detach().double() for figure in figures]).tolist()
-    finite = all(map(math.isfinite, (total, grad, carried, *parts)))
-    return StepResult(total, int(count), dict(zip(loss.parts, parts, strict=True)), grad, carried, not finite)
+    told = [figure for pair in loss.beside.values() for figure in pair]
+    figures = [loss.sum, loss.count, grad_norm, state_norm, *loss.parts.values(), *told]
+    total, count, grad, carried, *more = torch.stack([figure.detach().double() for figure in figures]).tolist()
+    parts, pairs = more[: len(loss.parts)], more[len(loss.parts) :]
+    finite = all(map(math.isfinite, (total, grad, carried, *more)))
+    beside = dict(zip(loss.beside, zip(pairs[::2], pairs[1::2], strict=True), strict=True))
+    return StepResult(total, int(count), dict(zip(loss.parts, parts, strict=True)), grad, carried, not finite, beside)

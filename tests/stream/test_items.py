@@ -64,7 +64,19 @@ def test_an_epoch_is_a_pass_over_the_first_source() -> None:
 
 def test_rows_have_the_weights_of_their_source() -> None:
     plan = MixPlan((Part("a", 9, 2), Part("b", 9, 3, 0.5)), 1)
-    assert plan.weight_B.tolist() == [1.0, 1.0, 0.5, 0.5, 0.5]
+    assert plan.weight_B(0).tolist() == [1.0, 1.0, 0.5, 0.5, 0.5]
+
+
+def test_a_weight_may_rise_over_epochs_of_the_first_source() -> None:
+    plan = MixPlan((Part("a", 8, 2), Part("b", 3, 1, 0.5, ramp=2.0), Part("c", 3, 1, 0.5, ramp=0.25)), 1)
+    found = [plan.weight_B(step).tolist() for step in (0, 1, 4, 8, 9)]
+    assert found == [
+        [1.0, 1.0, 0.0, 0.0],
+        [1.0, 1.0, 0.0625, 0.5],
+        [1.0, 1.0, 0.25, 0.5],
+        [1.0, 1.0, 0.5, 0.5],
+        [1.0, 1.0, 0.5, 0.5],
+    ]
 
 
 def test_a_source_without_items_is_an_error() -> None:

@@ -8,6 +8,7 @@ may change.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
@@ -17,7 +18,9 @@ from charrnn.config.schema.classifier import ClassifierModel, RecurrentClassifie
 from charrnn.config.schema.corpus import Corpus, Source
 from charrnn.config.schema.engine import check_engine
 from charrnn.config.schema.labelled import PLACES, Images, Labelled
+from charrnn.config.schema.mix import ItemMix
 from charrnn.config.schema.model import EmbeddingInput, Network
+from charrnn.config.schema.pseudo import Pseudo
 from charrnn.config.schema.rate import Factors, RatingBatches, RatingModel, Ratings
 from charrnn.config.schema.stream import Lanes, Stream, Windows
 from charrnn.config.schema.train import ClassifierTrain, LanguageTrain, RecurrentTrain, Train
@@ -34,6 +37,7 @@ __all__ = [
     "Lanes",
     "LanguageConfig",
     "Network",
+    "Pseudo",
     "RateConfig",
     "Ratings",
     "RecurrentTrain",
@@ -45,6 +49,7 @@ __all__ = [
     "Windows",
     "config_class",
     "config_from",
+    "is_by_content",
     "is_identity",
     "is_manner",
 ]
@@ -76,6 +81,7 @@ MANNER = (
     "evaluate.dynamic",
     "sample",
     "tune",
+    "pseudo",
 )
 """Keys (with all below them) that only say how to compute and what to report: a finished run stays finished."""
 
@@ -84,8 +90,10 @@ BY_CONTENT = (
     "corpus.names.source",
     "model.pretrained",
     "model.input.pretrained",
+    "stream.mix.*.source",
 )
-"""Keys that only say where data or a file of vectors lie: on resume the content is compared."""
+"""Keys that only say where data or a file of vectors lie: on resume the content is compared. A `*` stands for a
+name."""
 
 
 class Config(Section):
@@ -152,7 +160,11 @@ class ItemBatches(Section):
     kind: Literal["items"] = "items"
 
     batch: Count = 64
-    """Items per update: the rows of a batch."""
+    """Items per update: the rows of a batch, besides those of `mix`."""
+
+    mix: ItemMix = None
+    """More rows for every batch, from other sources, each under a name of your own; by it the records tell the mean
+    loss of its rows. Training loss, validation and epochs are those of the labelled items alone."""
 
 
 class ClassifyConfig(Config):
@@ -171,6 +183,9 @@ class ClassifyConfig(Config):
 
     tune: Tune | None = None
     """For `charrnn tune` only; a single run does not look at it."""
+
+    pseudo: Pseudo | None = None
+    """For `charrnn pseudolabel` only; a single run does not look at it."""
 
     @model_validator(mode="after")
     def _items_are_read_as_what_they_are(self) -> ClassifyConfig:
@@ -242,6 +257,11 @@ def config_from(values: Mapping[str, Any]) -> Config:
 def is_identity(key: str) -> bool:
     """Whether the dotted `key` belongs to what makes a run what it is."""
     return _below(key, IDENTITY)
+
+
+def is_by_content(key: str) -> bool:
+    """Whether the dotted `key` only says where something lies that is compared by content."""
+    return any(fnmatchcase(key, pattern) for pattern in BY_CONTENT)
 
 
 def is_manner(key: str) -> bool:

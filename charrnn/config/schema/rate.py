@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from charrnn.config.schema.base import AsTuple, Count, Fraction, Section, default_kind
 from charrnn.config.schema.corpus import Source
+from charrnn.config.schema.mix import RatingMix
 
 Column = Annotated[str, Field(min_length=1)] | Count
 Weight = Annotated[float, Field(ge=0.0)]
@@ -128,7 +129,11 @@ class RatingBatches(Section):
     """Ratings in batches, in another order in every epoch; validation reads its ratings once, in order."""
 
     batch: Count = 1024
-    """Ratings per update."""
+    """Ratings per update, besides those of `mix`."""
+
+    mix: RatingMix = None
+    """More ratings for every batch, each source under a name of your own; by it the records tell the mean squared error
+    of its rows. Training loss, validation and epochs are those of the training split alone."""
 
 
 class Range(Section):
