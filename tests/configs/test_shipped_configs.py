@@ -45,7 +45,8 @@ def stand_ins(path: Path, data: Path) -> list[str]:
         case RateConfig():
             return [f"corpus.source={data / 'ratings.csv'}", 'corpus.delimiter=","', "corpus.names=null"]
         case ClassifyConfig(corpus=Table()):
-            return [f"corpus.source={data / 'table'}"]
+            few = [] if load_config(path).config.corpus.labelled is None else ["corpus.labelled=8"]
+            return [f"corpus.source={data / 'table'}", *few]
         case ClassifyConfig(corpus=Folder()):
             return [f"corpus.source={data / 'lines'}"]
     return []
