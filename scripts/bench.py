@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import contests
+import mixing
 import recording
 from contests import Contest, Side, Size
 from recording import ROOT
@@ -30,7 +31,7 @@ BENCH = ROOT / "docs" / "bench.json"
 PAGE = ROOT / "docs" / "performance.md"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
-UNITS = {"s": (".2f", "below"), "characters/s": (",.0f", "at least")}
+UNITS = {"s": (".2f", "below"), "ms": (".2f", "below"), "characters/s": (",.0f", "at least")}
 """How a figure is written, and on which side of what is wanted its ratio should lie."""
 
 
@@ -47,6 +48,7 @@ class Row:
 
 TORCH, SIZE = '`python -c "import torch"`', Size()
 NETWORK = f"2 × {SIZE.hidden} (embedding {SIZE.embedding}, vocabulary {len(contests.SYMBOLS) + 1})"
+MESSAGES = f"update of a classifier, GRU {SIZE.hidden // 4}, {{}} rows of {mixing.LENGTH} characters"
 ROWS = {
     "start-up": Row("`charrnn --help`", TORCH, "s", contests.start_up, 0.25),
     "first-character": Row(
@@ -71,6 +73,16 @@ ROWS = {
         "characters/s",
         contests.sampling("gru"),
     ),
+    "mix-two": Row(MESSAGES.format("64 + 16"), "one stream of 80 rows", "ms", mixing.steps("64 + 16", "80"), 1.02),
+    "mix-three": Row(
+        MESSAGES.format("44 + 16 + 4"), "one stream of 64 rows", "ms", mixing.steps("44 + 16 + 4", "64"), 1.02
+    ),
+    "mix-concatenated": Row(
+        MESSAGES.format("64 + 16"), "a batch concatenated from two", "ms", mixing.steps_concatenated("64 + 16")
+    ),
+    "mix-batch": Row(
+        "the batch of 64 + 16 rows alone", "concatenated from two", "ms", mixing.batches_concatenated("64 + 16")
+    ),
 }
 
 HOW_TO_READ = """\
@@ -89,6 +101,10 @@ it. The sampling rows write text, one stream, with temperature, drawing and all;
 before they are timed their scores for the same characters must agree to 1e-5. On a CPU PyTorch leaves `torch.nn.LSTM`
 to oneDNN, which lays the matrices out anew at every call: good for sequences, dear for one character. The row in which
 that is switched off shows what is left of the ratio without it.
+
+The mixing rows train a classifier on batches that hold rows of several sources (`stream.mix`), beside one that reads as
+many rows from a single source, and beside one whose batches are made source by source and then concatenated, as the
+iterator of the course of 2016 did. Their sides take turns step by step; a round is the median of 40 steps of each.
 """
 
 

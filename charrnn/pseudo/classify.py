@@ -5,7 +5,7 @@ Arrays: S teachers, N candidates, M items of a split, C labels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from torch import nn
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.schema import ClassifyConfig, Pseudo
 from charrnn.corpus.given_labels import GivenLabels, write_labels
-from charrnn.corpus.labelled import LabelledCorpus
-from charrnn.errors import DataError
+from charrnn.errors import ConfigError, DataError
+from charrnn.logs.console import Console
 from charrnn.pseudo.admit import admit
 from charrnn.pseudo.calibrate import Temperature, fit_temperature, softmax
 from charrnn.pseudo.candidates import candidates_of
@@ -32,7 +32,7 @@ from charrnn.stream.items import ItemStream, OncePlan
 from charrnn.stream.sequences import filling
 from charrnn.tasks.classify import ClassifyTask
 from charrnn.tasks.mixed_items import sequences_of
-from charrnn.text.watch import Check
+from charrnn.text.watch import Check, Progress, no_progress
 from charrnn.train.evaluate import evaluate
 from charrnn.train.loop import numbers
 from charrnn.train.state import load_model
@@ -42,26 +42,28 @@ class ClassifyLabeller:
     """Labels items, and measures classifiers.
 
     Args:
-        config: the whole config, with its `pseudo:` section.
-        corpus: its corpus.
+        task: the task, whose config has a `pseudo:` section.
+        new_console: makes what shows the progress.
         check: called between batches; it may raise to stop.
 
     Raises:
         DataError: there is nothing to label, or nothing to judge the rounds by.
+        ConfigError: the config itself mixes test items in, and rounds may not.
     """
 
-    def __init__(self, config: ClassifyConfig, corpus: LabelledCorpus, check: Check) -> None:
-        assert config.pseudo is not None
-        self._config, self._corpus, self._check = config, corpus, check
-        self._settings: Pseudo = config.pseudo
-        self._task = ClassifyTask(config, corpus)
+    def __init__(self, task: ClassifyTask, new_console: Callable[[], Console], check: Check) -> None:
+        assert task.config.pseudo is not None
+        self._task, self._config, self._corpus = task, task.config, task.corpus
+        self._settings: Pseudo = task.config.pseudo
+        self._new_console, self._check = new_console, check
         self._refuse_the_blind()
-        self._candidates = candidates_of(corpus, self._settings.transductive)
+        self._refuse_test_items()
+        self._candidates = candidates_of(self._corpus, self._settings.transductive)
         if not len(self._candidates):
             left = ", ".join(f"{count} {why}" for why, count in self._candidates.left_out.items())
             raise DataError(
                 "there is nothing to label: the corpus has no unlabelled items of its own",
-                where=corpus.folder,
+                where=self._corpus.folder,
                 why=f"all were left out: {left}" if left else None,
                 hint="name an unlabelled_source, or let corpus.labelled hide the labels of all but so many items",
             )
@@ -73,6 +75,14 @@ class ClassifyLabeller:
                 report = "; or set pseudo.report: valid" if split == "test" else ""
                 hint = f"give it a share in corpus.split{report}"
                 raise DataError(f"the {split} split is empty", where=self._corpus.folder, why=why, hint=hint)
+
+    def _refuse_test_items(self) -> None:
+        for name, mixed in self._task.mixed.items():
+            if mixed.transductive and not self._settings.transductive:
+                raise ConfigError(
+                    f"stream.mix.{name}: it holds {mixed.transductive} items of the test split",
+                    hint="remove them, or set pseudo.transductive: true, and every figure will be marked",
+                )
 
     @property
     def digest(self) -> str:
@@ -145,10 +155,13 @@ class ClassifyLabeller:
         for number, part in enumerate(of.parts):
             chosen = of.number_N[of.part_N == number]
             if len(chosen):
-                parts.append(self._scores(model, part, device)[chosen])
+                with self._new_console() as console:
+                    parts.append(self._scores(model, part, device, console.progress)[chosen])
         return softmax(np.concatenate(parts), temperature.value), temperature
 
-    def _scores(self, model: nn.Module, part: str, device: torch.device) -> NDArray[np.float64]:
+    def _scores(
+        self, model: nn.Module, part: str, device: torch.device, progress: Progress = no_progress
+    ) -> NDArray[np.float64]:
         """The scores of all items of a part of the corpus, M × C."""
         own = sequences_of(self._corpus, part)
         stream = ItemStream(OncePlan(len(own), self._config.stream.batch), filling({part: own}))
@@ -156,6 +169,7 @@ class ClassifyLabeller:
         with torch.no_grad(), out_of_memory(self._config):
             for step in range(stream.steps_per_epoch):
                 self._check()
+                progress("labelling", step, stream.steps_per_epoch)
                 batch = stream.batch(step, device)
                 found.append(model(batch.x, batch.length_B).double().cpu().numpy())
         scores: NDArray[np.float64] = np.concatenate(found)

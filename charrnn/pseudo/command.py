@@ -88,7 +88,7 @@ def _labeller(trainer: Trainer) -> Labeller:
         for remark in task.remarks("valid"):
             console.note(remark)
     assert isinstance(task, ClassifyTask), "other tasks have been refused"
-    return ClassifyLabeller(task.config, task.corpus, check)
+    return ClassifyLabeller(task, trainer.new_console, check)
 
 
 def _refuse(loaded: Loaded) -> None:

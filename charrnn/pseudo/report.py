@@ -57,7 +57,7 @@ def markdown(result: Mapping[str, Any]) -> str:
         f"{data['valid']:,} in validation, {data['test']:,} in the test.",
         "",
         f"Figures of the {result['report']} split. The control is the same model from the same seed after equally many "
-        "updates without pseudo-labels; an error below 0 % is lower than the control's. McNemar's test is exact and "
+        "updates without pseudo-labels; below 0 % the error is lower than the control's. McNemar's test is exact and "
         "two-sided, over the items of one seed; the deviation is that of the seeds.",
         "",
         *_grid(head, rows),
@@ -97,15 +97,26 @@ def _seed(seed: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
     lines += [*_grid(head, [_round(one) for one in rounds]), ""]
     labelled = [one for one in rounds if one["labels"] is not None]
     if labelled:
-        lines += ["Labels, in % of the labelled items, and of those that each round kept:", ""]
-        columns = [data["labelled_labels"], *(one["labels"]["kept_labels"] for one in labelled)]
-        shares = [[_share(column[label], sum(column.values())) for column in columns] for label in columns[0]]
-        names = [_cell(label) for label in columns[0]]
-        head = ["label", "labelled", *(f"round {one['round']}" for one in labelled)]
-        lines += [*_grid(head, [[name, *row] for name, row in zip(names, shares, strict=True)]), ""]
+        lines += [
+            "Labels, in % of the labelled items, and of those that each round kept, from which confidence on:",
+            "",
+        ]
+        own = data["labelled_labels"]
+        rows = [
+            [_cell(label), _share(own[label], sum(own.values())), *(_kept(one["labels"], label) for one in labelled)]
+            for label in own
+        ]
+        lines += [*_grid(["label", "labelled", *(f"round {one['round']}" for one in labelled)], rows), ""]
     for one in labelled:
         lines += _confidence(one)
     return lines
+
+
+def _kept(labels: Mapping[str, Any], label: str) -> str:
+    """The share of a label among what was kept, and the lowest confidence with which it was."""
+    lowest = labels["lowest_confidence"][label]
+    share = _share(labels["kept_labels"][label], labels["kept"])
+    return share if lowest is None else f"{share} from {lowest:.3f}"
 
 
 def _round(one: Mapping[str, Any]) -> list[str]:

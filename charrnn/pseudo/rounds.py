@@ -15,7 +15,7 @@ from typing import Any
 
 from charrnn.errors import DataError, DivergedError
 from charrnn.files import digest
-from charrnn.files.atomic import make_folder, move_folder, write_json
+from charrnn.files.atomic import make_folder, move_folder, sweep, write_json
 from charrnn.pseudo.guards import best_round, refusal, stalled
 from charrnn.pseudo.labeller import Labeller, Record
 from charrnn.pseudo.training import CHECKED, PSEUDO, Model, Trainer
@@ -79,6 +79,7 @@ class Rounds:
         if not (place / MANIFEST).is_file():
             self.trainer.interrupt.check()
             make_folder(part)
+            sweep(part)
             write_json(part / MANIFEST, make(part))
             move_folder(part, place)
         return read_manifest(place / MANIFEST)

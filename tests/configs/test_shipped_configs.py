@@ -70,6 +70,9 @@ def test_it_trains(path: Path, data: Path, tmp_path: Path) -> None:
     with Console(quiet=True) as console:
         outcome = train_run(loaded, tmp_path / "run", "new", data / "corpora", console, Interrupt())
     assert outcome["step"] == 2
+    if outcome["best"] is None:
+        assert loaded.config.stream.mix["checked"].kind == "split"  # type: ignore[attr-defined]  # nothing validates
+        return
     assert outcome["best"]["loss"] < 15.0  # ReLUs from the identity add up, and begin far above the logarithm of V
 
 

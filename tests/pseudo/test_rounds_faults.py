@@ -175,6 +175,12 @@ def test_what_could_not_end_well_does_not_begin(
     assert what in refused(lab, kind, *overrides).what
 
 
+def test_test_items_that_the_config_mixes_in_itself_are_refused(lab: PseudoLab) -> None:
+    (lab.path / "own.csv").write_text("item,label\ntest:0,up\nunlabelled:0,up\n", encoding="utf-8")
+    settings = f"stream.mix={{own: {{source: {lab.path / 'own.csv'}, rows: 2}}}}"
+    assert "holds 1 items of the test split" in refused(lab, ConfigError, settings).what
+
+
 def test_rounds_of_a_language_model_are_refused(lab: PseudoLab) -> None:
     (lab.path / "config.yaml").write_text("corpus: {source: words.csv}\n", encoding="utf-8")
     assert "for the task `classify`" in refused(lab, UsageError).what
