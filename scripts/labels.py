@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from statistics import fmean, stdev
 from typing import Any
 
-from measure import SEEDS, Measured, Place, charrnn, conditions, typed
+from measure import SEEDS, Measured, Place, charrnn, computed_with, conditions, typed
 from recording import ROOT
 
 from charrnn.config.load import load_config
 
 FOLDS = 10
+QUICK_ROUNDS = (
+    "corpus.labelled=20",
+    "train.epochs=null",
+    "train.max_steps=2",
+    "evaluate.every=1000",
+    "pseudo.max_steps=2",
+    "pseudo.rounds=1",
+    "pseudo.seeds=2",
+)
 SCORES = ("accuracy", "macro_f1", "calibration_error")
 
 
@@ -50,6 +60,39 @@ def _scored(
         "figures": {
             **figures(scores),
             "test_items": items(score["items"] for score in scores.values()),
+            "parameters": check["parameters"],
+        },
+    }
+
+
+def pseudo(place: Place, config: str) -> Measured:
+    """The rounds of `charrnn pseudolabel`, held against their control: the same model trained for as many updates on
+    the labelled items alone."""
+    own = (*place.items.get(load_config(ROOT / config).config.corpus.kind, ()), *(QUICK_ROUNDS if place.quick else ()))
+    settings = [part for key in own for part in ("--set", key)]
+    arguments = ["pseudolabel", config, *settings, "--out", f"{place.runs}/{stem(config)}-pseudo"]
+    found = charrnn(*arguments)
+    by_seed = {f"seed_{seed['seed']}": seed for seed in found["seeds"]}
+    controls = {name: seed["control_figures"] for name, seed in by_seed.items()}
+    gains = [-seed["relative_error_change"] for seed in by_seed.values()]
+    check = charrnn("train", config, *settings, "--check")
+    test = json.loads((ROOT / check["corpus"] / "manifest.json").read_text(encoding="utf-8"))["splits"]["test"]
+    return {
+        "command": typed(arguments),
+        **computed_with(ROOT / found["folder"] / found["seeds"][0]["control"]["student"]["checkpoint"]),
+        "seeds": [seed["seed"] for seed in found["seeds"]],
+        "reference": {
+            "nats": round(fmean(score["accuracy"] for score in controls.values()), 4),
+            "source": "its control: as many updates, no pseudo-labels",
+        },
+        "figures": {
+            **figures({name: seed["figures"] for name, seed in by_seed.items()}),
+            "test_accuracy_control": fmean(score["accuracy"] for score in controls.values()),
+            **{f"control_accuracy_{name}": score["accuracy"] for name, score in controls.items()},
+            "test_error_falls_by": fmean(gains),
+            **{f"mcnemar_p_{name}": seed["mcnemar"]["p"] for name, seed in by_seed.items()},
+            **{f"handed_back_round_{name}": seed["handed_back"] for name, seed in by_seed.items()},
+            "test_items": test["end"] - test["start"],
             "parameters": check["parameters"],
         },
     }

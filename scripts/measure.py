@@ -285,8 +285,12 @@ def typed(arguments: list[str], program: tuple[str, ...] = CHARRNN) -> str:
 
 def conditions(run: Path) -> dict[str, Any]:
     """What a run was computed with, from its best checkpoint."""
-    checkpoint = (run / "best").read_text(encoding="utf-8").strip()
-    config = json.loads((run / "checkpoints" / checkpoint / "config.json").read_text(encoding="utf-8"))
+    return computed_with(run / "checkpoints" / (run / "best").read_text(encoding="utf-8").strip())
+
+
+def computed_with(checkpoint: Path) -> dict[str, Any]:
+    """What the run of a checkpoint was computed with."""
+    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
     plan = config["plan"]
     return {
         "seeds": [config["config"]["train"]["seed"]],

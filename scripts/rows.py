@@ -226,6 +226,17 @@ ROWS = {
         against="reviews",
         needs="rt-polarity",
     ),
+    "P2-mnist": Row(
+        "MNIST, 1,000 labels: pseudo-labels for the rest of the training set",
+        "configs/pseudo/mnist-1000.yaml",
+        labels.pseudo,
+    ),
+    "P2-sms": Row(
+        "messages, 100 labels: pseudo-labels for the rest of the training set",
+        "configs/pseudo/sms-100.yaml",
+        labels.pseudo,
+        needs="sms-spam",
+    ),
     "P2-mnist-sklearn": Row(
         "MNIST, 1,000 labels: scikit-learn's self-training, a dense network over pixels",
         "configs/pseudo/mnist-1000.yaml",

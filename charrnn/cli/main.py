@@ -19,6 +19,7 @@ from charrnn.cli import (
     init,
     neighbours,
     prepare,
+    pseudolabel,
     recommend,
     sample,
     train,
@@ -41,6 +42,7 @@ app.command("find-lr")(find_lr.find_lr)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("tune")(tune.tune)
+app.command("pseudolabel")(pseudolabel.pseudolabel)
 app.command("sample")(sample.sample)
 app.command("recommend")(recommend.recommend)
 app.command("baseline")(baseline.baseline)

@@ -25,11 +25,15 @@ _PATHS = (
     ("train", "start_from"),
     ("model", "pretrained"),
     ("model", "input", "pretrained"),
+    ("pseudo", "teacher"),
     ("stream", "mix", "*", "source"),
     ("stream", "mix", "*", "corpus", "source"),
     ("stream", "mix", "*", "teacher"),
 )
 """Keys that name a place; a `*` stands for a name."""
+
+_OF_MANY_RUNS = ("tune", "pseudo")
+"""Sections for commands that make many runs."""
 
 _ELSEWHERE = re.compile(r"-$|named:|builtin:|[A-Za-z][A-Za-z0-9+.-]*://")
 _SUFFIXES = re.compile(r"(\.(txt|text|md|csv|jsonl?|gz))+$", re.IGNORECASE)
@@ -55,14 +59,15 @@ class Loaded:
     tree: Tree = field(repr=False)
     warnings: list[str] = field(default_factory=list)
 
-    def anchored(self) -> Loaded:
-        """The same, for a copy of the config in the folder of a run: a relative source is made absolute, and what
-        `charrnn tune` would search is left out."""
+    def anchored(self, keep: Sequence[str] = ()) -> Loaded:
+        """The same, for a copy of the config in the folder of a run: a relative source is made absolute, and what is
+        for commands that make many runs is left out, but for the sections in `keep`."""
         source = self.config.corpus.source
         place = source if _ELSEWHERE.match(source) else str(self.base / source)
         corpus = self.config.corpus.model_copy(update={"source": place})
-        config = self.config.model_copy(update={"corpus": corpus, "tune": None})
-        return replace(self, config=config, origins={**self.origins, "tune": "default"})
+        nothing = [key for key in _OF_MANY_RUNS if key in type(self.config).model_fields and key not in keep]
+        config = self.config.model_copy(update={"corpus": corpus, **dict.fromkeys(nothing)})
+        return replace(self, config=config, origins={**self.origins, **dict.fromkeys(nothing, "default")})
 
     def varied(self, overrides: Sequence[str]) -> Loaded:
         """The same with `overrides` laid over it; no file is read again.

@@ -175,6 +175,19 @@ def move(source: Path, target: Path) -> None:
         _flush(target.parent)
 
 
+def move_folder(source: Path, target: Path) -> None:
+    """Give a folder in which long work has ended its final name, with all that is in it on the disk; nothing may have
+    that name yet."""
+    with storage_errors(target):
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        for entry in sorted(source.rglob("*")):
+            _flush(entry)
+        _flush(source)
+        os.rename(source, target)
+        _flush(target.parent)
+
+
 def remove_folder(path: Path) -> None:
     """Delete a folder so that no reader sees half of it: it loses its name first."""
     doomed = beside(path)

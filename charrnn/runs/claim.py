@@ -34,6 +34,10 @@ def owned(folder: Path) -> Iterator[RunFolder]:
     run = RunFolder(folder)
     if run.study.exists():
         raise UsageError("this folder holds a study", where=run.study, hint="choose another folder with --out")
+    if run.rounds.exists():
+        raise UsageError(
+            "this folder holds rounds of pseudo-labels", where=run.rounds, hint="choose another folder with --out"
+        )
     foreign = next((path for path in run.own if path.exists()), None)
     if foreign is not None and not (folder / LOCK).exists():
         raise UsageError(

@@ -23,6 +23,7 @@ from charrnn.logs.logger import EVENTS, METRICS, SAMPLES
 from charrnn.logs.record import last_record
 
 STUDY = "study.journal"
+ROUNDS = "pseudolabel.json"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class RunFolder:
     def study(self) -> Path:
         """What makes a folder that of a search, not of a run."""
         return self.path / STUDY
+
+    @property
+    def rounds(self) -> Path:
+        """What makes a folder that of rounds of pseudo-labels, not of a run."""
+        return self.path / ROUNDS
 
     @property
     def checkpoints(self) -> Path:

@@ -279,6 +279,23 @@ def test_self_training_reads_the_items_of_the_corpus(checkout: Path, monkeypatch
     assert f"| {100 * figures['test_accuracy']:.2f} | — |" in page.page({"P2-sms-sklearn": record})
 
 
+def test_pseudo_labels_are_held_against_their_control(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labels, "charrnn", in_this_process)
+    place = Place("runs/quick", quick=True, items=items(checkout))
+    record = results.complete("P2-sms", results.measured("P2-sms", place, commit="none"), {})
+    figures, result = record["figures"], json.loads((checkout / "runs/quick/sms-100-pseudo/result.json").read_text())
+    controls = [seed["control_figures"]["accuracy"] for seed in result["seeds"]]
+    assert record["seeds"] == [1, 2]
+    assert [figures["control_accuracy_seed_1"], figures["control_accuracy_seed_2"]] == controls
+    assert record["reference"]["nats"] == round(sum(controls) / 2, 4)
+    (manifest,) = [json.loads(path.read_text()) for path in (checkout / "corpora").glob("*/manifest.json")]
+    test = manifest["splits"]["test"]
+    assert figures["test_items"] == test["end"] - test["start"]
+    assert f"| {100 * figures['test_accuracy']:.2f} | {100 * figures['test_accuracy_spread']:.2f} |" in page.page(
+        {"P2-sms": record}
+    )
+
+
 def test_rows_whose_data_nobody_offers_are_left_out_aloud(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

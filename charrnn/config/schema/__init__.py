@@ -20,6 +20,7 @@ from charrnn.config.schema.engine import check_engine
 from charrnn.config.schema.labelled import PLACES, Images, Labelled
 from charrnn.config.schema.mix import ItemMix
 from charrnn.config.schema.model import EmbeddingInput, Network
+from charrnn.config.schema.pseudo import Pseudo
 from charrnn.config.schema.rate import Factors, RatingBatches, RatingModel, Ratings
 from charrnn.config.schema.stream import Lanes, Stream, Windows
 from charrnn.config.schema.train import ClassifierTrain, LanguageTrain, RecurrentTrain, Train
@@ -36,6 +37,7 @@ __all__ = [
     "Lanes",
     "LanguageConfig",
     "Network",
+    "Pseudo",
     "RateConfig",
     "Ratings",
     "RecurrentTrain",
@@ -79,6 +81,7 @@ MANNER = (
     "evaluate.dynamic",
     "sample",
     "tune",
+    "pseudo",
 )
 """Keys (with all below them) that only say how to compute and what to report: a finished run stays finished."""
 
@@ -194,6 +197,9 @@ class ClassifyConfig(Config):
 
     tune: Tune | None = None
     """For `charrnn tune` only; a single run does not look at it."""
+
+    pseudo: Pseudo | None = None
+    """For `charrnn pseudolabel` only; a single run does not look at it."""
 
     @model_validator(mode="after")
     def _items_are_read_as_what_they_are(self) -> ClassifyConfig:

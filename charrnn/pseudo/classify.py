@@ -1,0 +1,220 @@
+"""Pseudo-labels for the task `classify`: every item gets the label that its teachers find likeliest.
+
+Arrays: S teachers, N candidates, M items of a split, C labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from charrnn.checkpoint.read import Checkpoint
+from charrnn.config.schema import ClassifyConfig, Pseudo
+from charrnn.corpus.given_labels import GivenLabels, write_labels
+from charrnn.errors import ConfigError, DataError
+from charrnn.logs.console import Console
+from charrnn.pseudo.admit import admit
+from charrnn.pseudo.calibrate import Temperature, fit_temperature, softmax
+from charrnn.pseudo.candidates import candidates_of
+from charrnn.pseudo.labeller import Record
+from charrnn.pseudo.rightness import rightness
+from charrnn.pseudo.select import Called, Mask, balanced, passing
+from charrnn.runs.memory import out_of_memory
+from charrnn.runs.plan import apply_plan, make_plan
+from charrnn.runs.use import config_of
+from charrnn.stream.items import ItemStream, OncePlan
+from charrnn.stream.sequences import filling
+from charrnn.tasks.classify import ClassifyTask
+from charrnn.tasks.mixed_items import sequences_of
+from charrnn.text.watch import Check, Progress, no_progress
+from charrnn.train.evaluate import evaluate
+from charrnn.train.loop import numbers
+from charrnn.train.state import load_model
+
+
+class ClassifyLabeller:
+    """Labels items, and measures classifiers.
+
+    Args:
+        task: the task, whose config has a `pseudo:` section.
+        new_console: makes what shows the progress.
+        check: called between batches; it may raise to stop.
+
+    Raises:
+        DataError: there is nothing to label, or nothing to judge the rounds by.
+        ConfigError: the config itself mixes test items in, and rounds may not.
+    """
+
+    def __init__(self, task: ClassifyTask, new_console: Callable[[], Console], check: Check) -> None:
+        assert task.config.pseudo is not None
+        self._task, self._config, self._corpus = task, task.config, task.corpus
+        self._settings: Pseudo = task.config.pseudo
+        self._new_console, self._check = new_console, check
+        self._refuse_the_blind()
+        self._refuse_test_items()
+        self._candidates = candidates_of(self._corpus, self._settings.transductive)
+        if not len(self._candidates):
+            left = ", ".join(f"{count} {why}" for why, count in self._candidates.left_out.items())
+            raise DataError(
+                "there is nothing to label: the corpus has no unlabelled items of its own",
+                where=self._corpus.folder,
+                why=f"all were left out: {left}" if left else None,
+                hint="name an unlabelled_source, or let corpus.labelled hide the labels of all but so many items",
+            )
+
+    def _refuse_the_blind(self) -> None:
+        use = {"valid": "the rounds are judged by it", self._settings.report: "it is what the report is of"}
+        for split, why in use.items():
+            if len(self._corpus.split(split)) == 0:
+                report = "; or set pseudo.report: valid" if split == "test" else ""
+                hint = f"give it a share in corpus.split{report}"
+                raise DataError(f"the {split} split is empty", where=self._corpus.folder, why=why, hint=hint)
+
+    def _refuse_test_items(self) -> None:
+        for name, mixed in self._task.mixed.items():
+            if mixed.transductive and not self._settings.transductive:
+                raise ConfigError(
+                    f"stream.mix.{name}: it holds {mixed.transductive} items of the test split",
+                    hint="remove them, or set pseudo.transductive: true, and every figure will be marked",
+                )
+
+    @property
+    def digest(self) -> str:
+        """That of the corpus."""
+        return self._corpus.digest
+
+    @property
+    def about(self) -> Record:
+        """Counts of the corpus."""
+        own = self._corpus.split("train")
+        return {
+            "labelled": len(own),
+            "labelled_labels": self._named(np.bincount(own.labels, minlength=len(self._corpus.labels))),
+            "candidates": len(self._candidates),
+            "left_out": self._candidates.left_out,
+            "valid": len(self._corpus.split("valid")),
+            "test": len(self._corpus.split("test")),
+        }
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Which unlabelled items are left out, and whether the test's are let in."""
+        left = self._candidates.left_out.items()
+        own = [f"unlabelled items that are left out, for they are {why}: {count:,}" for why, count in left]
+        transductive = "transductive: the test items are labelled and learned from; their figures are no headline"
+        return [*own, *([transductive] if self._settings.transductive else [])]
+
+    def admit(self, teacher: Checkpoint) -> Record:
+        """Refuse a teacher that does not belong here; see `charrnn.pseudo.admit`."""
+        return admit(teacher, self._config, self._corpus)
+
+    def label(self, teachers: Sequence[Checkpoint], path: Path) -> Record:
+        """Calibrate the teachers, label, select, balance, write; see `Labeller.label`."""
+        found = [self._probabilities(teacher) for teacher in teachers]
+        called = Called.of(np.stack([p_NC for p_NC, _ in found]))
+        labelled_C = np.bincount(self._corpus.split("train").labels, minlength=len(self._corpus.labels))
+        passed_N = passing(self._settings.select, called)
+        kept_N = balanced(self._settings.balance, self._settings.cap, called, passed_N, labelled_C)
+        of = self._candidates
+        given = GivenLabels(
+            of.parts,
+            of.part_N,
+            of.number_N,
+            called.label_N.astype(np.int32),
+            called.confidence_N.astype(np.float32),
+            kept_N,
+            called.p_NC.astype(np.float32),
+        )
+        write_labels(path, self._corpus, given)
+        return {
+            "candidates": len(of),
+            "passed": int(passed_N.sum()),
+            "kept": int(kept_N.sum()),
+            "called_alike": int(called.alike_N.sum()),
+            "temperatures": [{"value": t.value, "how": t.how} for _, t in found],
+            "called_labels": self._counted(called, np.ones(len(of), bool)),
+            "kept_labels": self._counted(called, kept_N),
+            "lowest_confidence": self._lowest(called, kept_N),
+            "right": rightness(called, kept_N, of.truth_N),
+        }
+
+    def _probabilities(self, teacher: Checkpoint) -> tuple[NDArray[np.float64], Temperature]:
+        """What a teacher makes of the candidates, p_NC, and its temperature."""
+        model, device = self._open(teacher)
+        temperature = Temperature()
+        if self._settings.calibrate:
+            truths = self._corpus.split("valid").labels.astype(np.int64)
+            temperature = fit_temperature(self._scores(model, "valid", device), truths)
+        of, parts = self._candidates, []
+        for number, part in enumerate(of.parts):
+            chosen = of.number_N[of.part_N == number]
+            if len(chosen):
+                with self._new_console() as console:
+                    parts.append(self._scores(model, part, device, console.progress)[chosen])
+        return softmax(np.concatenate(parts), temperature.value), temperature
+
+    def _scores(
+        self, model: nn.Module, part: str, device: torch.device, progress: Progress = no_progress
+    ) -> NDArray[np.float64]:
+        """The scores of all items of a part of the corpus, M × C."""
+        own = sequences_of(self._corpus, part)
+        stream = ItemStream(OncePlan(len(own), self._config.stream.batch), filling({part: own}))
+        found = []
+        with torch.no_grad(), out_of_memory(self._config):
+            for step in range(stream.steps_per_epoch):
+                self._check()
+                progress("labelling", step, stream.steps_per_epoch)
+                batch = stream.batch(step, device)
+                found.append(model(batch.x, batch.length_B).double().cpu().numpy())
+        scores: NDArray[np.float64] = np.concatenate(found)
+        return scores
+
+    def _open(self, checkpoint: Checkpoint) -> tuple[nn.Module, torch.device]:
+        """The model of a checkpoint, on its device and in evaluation mode; it may be larger or smaller than ours."""
+        config = config_of(checkpoint)
+        assert isinstance(config, ClassifyConfig), "a teacher of another task is refused"
+        device = apply_plan(make_plan(self._config.train, checkpoint.document("config")["plan"]))
+        model = ClassifyTask(config, self._corpus).model().to(device)
+        load_model(model, checkpoint)
+        return model.eval(), device
+
+    def measure(self, model: Checkpoint, split: str) -> dict[str, float]:
+        """`nats`, `accuracy`, `macro_f1` and `calibration_error`."""
+        opened, device = self._open(model)
+        result = evaluate(self._task, opened, split, device, self._check)
+        assert result is not None, "an empty split is refused before anything begins"
+        return {"nats": result.mean, **numbers(result.figures)}
+
+    def right(self, model: Checkpoint, split: str) -> NDArray[np.bool_]:
+        """Of which items a model finds the true label the likeliest."""
+        opened, device = self._open(model)
+        said_M = self._scores(opened, split, device).argmax(-1)
+        right_M: NDArray[np.bool_] = said_M == self._corpus.split(split).labels
+        return right_M
+
+    def mixed(self, labels: Path) -> Mapping[str, Any]:
+        """Rows of the items that were kept."""
+        settings = self._settings
+        own = {"temperature": settings.temperature} if settings.targets == "soft" else {}
+        keys = {"rows": settings.rows, "weight": settings.weight, "ramp": settings.ramp, "targets": settings.targets}
+        return {"kind": "labels", "source": str(labels), **keys, **own}
+
+    def _named(self, count_C: NDArray[Any]) -> dict[str, int]:
+        return dict(zip(self._corpus.labels, count_C.tolist(), strict=True))
+
+    def _counted(self, called: Called, among_N: Mask) -> dict[str, int]:
+        return self._named(np.bincount(called.label_N[among_N], minlength=len(self._corpus.labels)))
+
+    def _lowest(self, called: Called, kept_N: Mask) -> dict[str, float | None]:
+        """For each label the confidence that was just enough; None where nothing was kept."""
+        of_label = [
+            called.confidence_N[kept_N & (called.label_N == label)] for label in range(len(self._corpus.labels))
+        ]
+        lowest = [float(found.min()) if len(found) else None for found in of_label]
+        return dict(zip(self._corpus.labels, lowest, strict=True))

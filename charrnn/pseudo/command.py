@@ -1,0 +1,122 @@
+"""`charrnn pseudolabel`: every seed's rounds, then the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from charrnn.config.load import Loaded
+from charrnn.config.schema import ClassifyConfig
+from charrnn.config.schema.schedule import PlateauSchedule
+from charrnn.config.schema.train import NtAsgdAverage
+from charrnn.errors import ConfigError, UsageError
+from charrnn.files.atomic import make_folder, sweep, write_json, write_text
+from charrnn.files.lock import folder_lock
+from charrnn.logs.console import Console
+from charrnn.pseudo.classify import ClassifyLabeller
+from charrnn.pseudo.labeller import Labeller
+from charrnn.pseudo.opening import REPORT, RESULT, clear, open_rounds, refuse_foreign
+from charrnn.pseudo.outcome import outcome, seed_outcome
+from charrnn.pseudo.report import markdown
+from charrnn.pseudo.rounds import Rounds
+from charrnn.pseudo.training import CHECKED, PSEUDO, Trainer
+from charrnn.runs.task import task_of
+from charrnn.tasks.classify import ClassifyTask
+from charrnn.train.interrupt import Interrupt
+
+
+def pseudolabel(
+    loaded: Loaded,
+    folder: Path,
+    corpora: Path,
+    new_console: Callable[[], Console],
+    interrupt: Interrupt,
+    force: bool = False,
+) -> dict[str, Any]:
+    """Do the rounds of every seed, or what is left of them, and report.
+
+    Args:
+        loaded: the config, with its `pseudo:` section.
+        folder: where all goes.
+        corpora: where corpora are looked for and prepared.
+        new_console: makes a console; each run has one of its own.
+        interrupt: the signals so far.
+        force: delete the rounds that are there, and begin anew.
+
+    Returns:
+        The result; see `charrnn.pseudo.outcome.outcome`.
+
+    Raises:
+        UsageError, ConfigError, DataError: there is nothing to do rounds with, or the folder holds something else.
+        LockedError: another process is at it.
+        Interrupted: a signal asked to stop; the same call goes on.
+        CharRnnError: as `charrnn train` does.
+    """
+    _refuse(loaded)
+    trainer = Trainer(folder, loaded, corpora, new_console, interrupt)
+    labeller = _labeller(trainer)
+    for remark in labeller.remarks:
+        trainer.say(remark)
+    refuse_foreign(folder)
+    make_folder(folder)
+    with folder_lock(folder):
+        if force:
+            clear(folder)
+        for line in open_rounds(folder, loaded, labeller.digest):
+            trainer.say(line)
+        if loaded.config.train.early_stop is not None:
+            trainer.say("early stopping is off in all rounds: they are compared after equally many updates")
+        found = []
+        for number in range(trainer.settings.seeds):
+            seed = loaded.config.train.seed + number
+            place = folder / f"seed-{seed}"
+            sweep(place)
+            rounds = Rounds(place, seed, trainer, labeller).run()
+            found.append(seed_outcome(place, rounds, trainer, labeller))
+        result = outcome(loaded.name, trainer, labeller, found)
+        write_json(folder / RESULT, result)
+        write_text(folder / REPORT, markdown(result))
+    return result
+
+
+def _labeller(trainer: Trainer) -> Labeller:
+    """The labeller of the config's task: the one place that knows all of them."""
+    check = trainer.interrupt.check
+    with trainer.new_console() as console:
+        task = task_of(trainer.loaded, trainer.corpora, console, check)
+        for remark in task.remarks("valid"):
+            console.note(remark)
+    assert isinstance(task, ClassifyTask), "other tasks have been refused"
+    return ClassifyLabeller(task, trainer.new_console, check)
+
+
+def _refuse(loaded: Loaded) -> None:
+    """Refuse what could only fail later, when much has been trained."""
+    config = loaded.config
+    if not isinstance(config, ClassifyConfig):
+        raise UsageError("pseudo-labels are for the task `classify`", why=f"the task of this config is `{config.task}`")
+    if config.pseudo is None:
+        raise UsageError(
+            "this config does not say how to label",
+            where="pseudo",
+            hint="add `pseudo: {select: {kind: confidence, above: 0.9}}`; see docs/pseudolabel.md",
+        )
+    mix = config.model_dump(mode="json")["stream"].get("mix") or {}
+    taken = [name for name in (PSEUDO, CHECKED) if name in mix]
+    if taken:
+        raise ConfigError(
+            f"stream.mix.{taken[0]}: the rounds call a part of their own so", hint="give this part another name"
+        )
+    if any(part["kind"] == "split" for part in mix.values()):
+        raise ConfigError(
+            "stream.mix: rounds are judged by the validation items, so none may be learned from",
+            hint="remove the part {kind: split}; pseudo.finetune has a last stage for it",
+        )
+    blind = isinstance(config.train.schedule, PlateauSchedule) or isinstance(config.train.average, NtAsgdAverage)
+    if config.pseudo.finetune is not None and blind:
+        raise ConfigError(
+            "pseudo.finetune: there is no validation in that stage, and train.schedule `plateau` and train.average "
+            "`nt-asgd` wait for one",
+            hint="choose another kind, or leave the stage out",
+        )

@@ -1,0 +1,84 @@
+"""What came of the rounds: the last figures of each seed beside those of its control, and all seeds together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from charrnn.files.atomic import write_json
+from charrnn.pseudo.compare import mcnemar, relative_change, spread
+from charrnn.pseudo.labeller import Labeller, Record
+from charrnn.pseudo.opening import RESULT
+from charrnn.pseudo.rounds import read_manifest
+from charrnn.pseudo.training import Model, Trainer
+
+
+def seed_outcome(folder: Path, rounds: Record, trainer: Trainer, labeller: Labeller) -> Record:
+    """The rounds of a seed with their last figures, which are written into its folder; those that are there stand.
+
+    Args:
+        folder: that of the seed.
+        rounds: see `Rounds.run`.
+        trainer: finds the models.
+        labeller: measures them.
+    """
+    split, path = trainer.settings.report, folder / RESULT
+    if path.is_file():
+        former = read_manifest(path)
+        if former.get("report") == split:
+            return former
+    trainer.say(f"seed {rounds['seed']}: measuring on the {split} split")
+    back = Model.of(rounds["rounds"][rounds["handed_back"]]["student"])
+    control = Model.of(rounds["control"]["student"])
+    measured = {name: labeller.measure(trainer.open(m), split) for name, m in (("back", back), ("control", control))}
+    right = [labeller.right(trainer.open(model), split) for model in (control, back)]
+    tuned = rounds["finetune"]
+    result = {
+        **rounds,
+        "report": split,
+        "figures": measured["back"],
+        "control_figures": measured["control"],
+        "relative_error_change": relative_change(*(_error(measured[name]) for name in ("back", "control"))),
+        "mcnemar": asdict(mcnemar(*right)),
+        "finetune_figures": None
+        if tuned is None
+        else labeller.measure(trainer.open(Model.of(tuned["student"])), split),
+    }
+    write_json(path, result)
+    return result
+
+
+def outcome(name: str, trainer: Trainer, labeller: Labeller, seeds: Sequence[Record]) -> dict[str, Any]:
+    """All that a report tells, as JSON values.
+
+    Args:
+        name: that of the config.
+        trainer: knows the settings.
+        labeller: knows the data.
+        seeds: what `seed_outcome` says of each.
+    """
+    settings = trainer.settings
+    tuned = [seed["finetune_figures"] for seed in seeds if seed["finetune_figures"] is not None]
+    return {
+        "config": name,
+        "task": trainer.loaded.config.task,
+        "report": settings.report,
+        "transductive": settings.transductive,
+        "headline": not settings.transductive and settings.report == "test",
+        "settings": settings.model_dump(mode="json"),
+        "data": {"corpus_digest": labeller.digest, **labeller.about},
+        "over_seeds": {
+            "error": spread([_error(seed["figures"]) for seed in seeds]),
+            "control_error": spread([_error(seed["control_figures"]) for seed in seeds]),
+            "relative_error_change": spread([seed["relative_error_change"] for seed in seeds]),
+            "finetune_error": spread([_error(figures) for figures in tuned]) if tuned else None,
+        },
+        "seeds": list(seeds),
+    }
+
+
+def _error(figures: dict[str, float]) -> float:
+    """The share of items that are called wrongly."""
+    return 1.0 - figures["accuracy"]
