@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from charrnn.config import explain, space, yaml12
 from charrnn.config.override import apply_overrides
 from charrnn.config.schema import Config, config_from
+from charrnn.config.schema.labelled import PLACES
 from charrnn.config.shape import Keys, Shape, shape_of
 from charrnn.config.tree import Place, Problem, Tree, one_line
 from charrnn.errors import ConfigError
@@ -31,6 +32,9 @@ _PATHS = (
     ("stream", "mix", "*", "teacher"),
 )
 """Keys that name a place; a `*` stands for a name."""
+
+_PLACES = tuple(key for key in PLACES if key != "sha256")
+"""Keys of a corpus that name its files."""
 
 _OF_MANY_RUNS = ("tune", "pseudo")
 """Sections for commands that make many runs."""
@@ -60,11 +64,12 @@ class Loaded:
     warnings: list[str] = field(default_factory=list)
 
     def anchored(self, keep: Sequence[str] = ()) -> Loaded:
-        """The same, for a copy of the config in the folder of a run: a relative source is made absolute, and what is
+        """The same, for a copy of the config in the folder of a run: relative sources are made absolute, and what is
         for commands that make many runs is left out, but for the sections in `keep`."""
-        source = self.config.corpus.source
-        place = source if _ELSEWHERE.match(source) else str(self.base / source)
-        corpus = self.config.corpus.model_copy(update={"source": place})
+        places = {key: getattr(self.config.corpus, key, None) for key in _PLACES}
+        relative = {key: place for key, place in places.items() if place is not None and not _ELSEWHERE.match(place)}
+        absolute = {key: str(self.base / place) for key, place in relative.items()}
+        corpus = self.config.corpus.model_copy(update=absolute)
         nothing = [key for key in _OF_MANY_RUNS if key in type(self.config).model_fields and key not in keep]
         config = self.config.model_copy(update={"corpus": corpus, **dict.fromkeys(nothing)})
         return replace(self, config=config, origins={**self.origins, **dict.fromkeys(nothing, "default")})

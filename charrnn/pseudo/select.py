@@ -62,7 +62,7 @@ def passing(select: Select, called: Called) -> Mask:
             return called.margin_N > select.above
         case TopShareSelect():
             counts_C = np.bincount(called.label_N, minlength=called.p_NC.shape[1])
-            # without rounding 0.1 of 30 would be a little more than 3
+            # without rounding 0.07 of 100 would be a little more than 7
             wanted_C = [math.ceil(round(select.share * count, 9)) for count in counts_C.tolist()]
             return surest(called, np.ones(len(called.label_N), bool), wanted_C)
         case AgreementSelect():

@@ -64,6 +64,15 @@ def test_a_run_leaves_the_section_out_of_its_copy_and_rounds_keep_it(tmp_path: P
     assert copies[1].pseudo.rows == 5
 
 
+def test_a_copy_in_the_folder_of_a_run_finds_every_file_of_the_corpus(tmp_path: Path) -> None:
+    """A relative unlabelled source is none of the folder of the run that the copy lies in."""
+    keys = "source: words.csv, unlabelled_source: more.txt, test_source: held.csv"
+    (tmp_path / "config.yaml").write_text(f"task: classify\ncorpus: {{{keys}}}\n", encoding="utf-8")
+    corpus: Any = load_config(tmp_path / "config.yaml").anchored().config.corpus
+    found = [corpus.source, corpus.unlabelled_source, corpus.test_source]
+    assert found == [str(tmp_path / name) for name in ("words.csv", "more.txt", "held.csv")]
+
+
 def test_a_single_run_does_not_look_at_it() -> None:
     assert is_manner("pseudo.select.kind")
 

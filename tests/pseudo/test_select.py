@@ -73,6 +73,11 @@ def test_the_top_share_is_that_of_every_called_label(rows: list[list[int]], shar
     assert taken(got) == plainly_surest(one, list(range(len(rows))), wanted)
 
 
+def test_a_share_that_is_whole_but_for_rounding_is_that_many() -> None:
+    one = called([[2, 1, 1]] * 100)
+    assert taken(passing(TopShareSelect(kind="top-share", share=0.07), one)) == list(range(7))
+
+
 @given(ROWS, st.data())
 def test_agreement_takes_what_all_call_alike(rows: list[list[int]], data: st.DataObject) -> None:
     others = [data.draw(st.lists(COUNTS, min_size=len(rows), max_size=len(rows))) for _ in range(2)]
