@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,9 +70,9 @@ class Lab:
         with Console(quiet=True) as console:
             return train_run(loaded, self.path / name, mode, self.path / "corpora", console, interrupt or Interrupt())
 
-    def stopped(self, name: str, after: int, hard: bool = False, mode: str = "new") -> None:
+    def stopped(self, name: str, after: int, hard: bool = False, mode: str = "new", *overrides: str) -> None:
         with pytest.raises((Stopper.Killed, Interrupted)):
-            self.train(name, mode, Stopper(after, hard))
+            self.train(name, mode, Stopper(after, hard), *overrides)
 
     def records(self, name: str, file: str = "metrics.jsonl") -> list[dict[str, Any]]:
         lines = (self.path / name / file).read_text(encoding="utf-8").splitlines()
@@ -93,6 +94,15 @@ def same_checkpoint(a: Path, b: Path) -> None:
             np.testing.assert_array_equal(left[name], right[name], err_msg=f"{group} {name}")
     for document in (Path(name).stem for name in one.files if name.endswith(".json")):
         assert one.document(document) == two.document(document)
+
+
+def resumes(lab: Lab, stops: Sequence[int], hard: bool, *overrides: str) -> None:
+    """A run that is stopped again and again after so many looks comes to what one that never was comes to."""
+    lab.train("unbroken", "new", None, *overrides)
+    for i, after in enumerate(stops):
+        lab.stopped("broken", after, hard, "resume" if i else "new", *overrides)
+    lab.train("broken", "resume", None, *overrides)
+    same_run(lab, "unbroken", "broken")
 
 
 def same_run(lab: Lab, a: str, b: str) -> None:

@@ -27,6 +27,10 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the config, as in --set train.epochs=3."),
 ]
 Device = Annotated[str | None, typer.Option(metavar="auto|cpu|cuda[:N]", help="The same as --set train.device=…")]
+RunConfig = Annotated[
+    Path | None,
+    typer.Option("--config", help="The config of the run, for a checkpoint that is not in its run's folder."),
+]
 Of = Annotated[
     Literal["items", "users"] | None,
     typer.Option(help="Of a model of ratings: whose vectors; the items' unless you say otherwise."),

@@ -31,9 +31,7 @@ def evaluate(
     picture: Annotated[
         Path | None, typer.Option(help="Draw the loss at each position into this file (needs the extra `plots`).")
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="The config of the run, for a checkpoint that is not in its run's folder.")
-    ] = None,
+    config: common.RunConfig = None,
     overrides: common.Overrides = None,
     device: common.Device = None,
     quiet: common.Quiet = False,

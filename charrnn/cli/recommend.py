@@ -17,9 +17,7 @@ def recommend(
         typer.Argument(metavar="RUN", help="A run over ratings, or a checkpoint; default: the newest run in runs/."),
     ] = None,
     count: Annotated[int, typer.Option("-k", min=1, help="How many items.")] = 10,
-    config: Annotated[
-        Path | None, typer.Option(help="The config of the run, for a checkpoint that is not in its run's folder.")
-    ] = None,
+    config: common.RunConfig = None,
     overrides: common.Overrides = None,
     device: common.Device = None,
     quiet: common.Quiet = False,

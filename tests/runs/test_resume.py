@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lab import Lab, Stopper, same_run
+from lab import Lab, Stopper, resumes, same_run
 
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
@@ -19,11 +19,7 @@ from charrnn.train.schedule import rate_factor
 @pytest.mark.parametrize("stops", [[16], [40], [21, 9], [3, 3, 40]])
 def test_stopped_and_resumed_is_never_stopped(lab: Lab, stops: list[int], hard: bool) -> None:
     """Looks come at every update, every evaluation batch and every block of prepare: stops fall into all of them."""
-    lab.train("unbroken")
-    for i, after in enumerate(stops):
-        lab.stopped("broken", after, hard, "resume" if i else "new")
-    lab.train("broken", "resume")
-    same_run(lab, "unbroken", "broken")
+    resumes(lab, stops, hard)
 
 
 CRAFT = [
@@ -43,12 +39,7 @@ CRAFT = [
 def test_all_the_craft_of_training_resumes_bit_for_bit(lab: Lab, average: str, lr: float, hard: bool) -> None:
     """The larger rate lets validation stall, which is what NT-ASGD waits for."""
     overrides = [*CRAFT, f"train.average={average}", f"train.optimizer.lr={lr}"]
-    lab.train("unbroken", "new", None, *overrides)
-    for i, after in enumerate([30, 55, 40]):
-        with pytest.raises((Interrupted, Stopper.Killed)):
-            lab.train("broken", "resume" if i else "new", Stopper(after, hard), *overrides)
-    lab.train("broken", "resume", None, *overrides)
-    same_run(lab, "unbroken", "broken")
+    resumes(lab, [30, 55, 40], hard, *overrides)
     last = Checkpoint.open(checkpoints(lab.path / "unbroken" / "checkpoints")[-1])
     assert last.document("train")["averaged"] > 0
     assert not np.array_equal(
@@ -83,12 +74,7 @@ def test_stopped_again_and_again_wherever_it_is(lab: Lab) -> None:
 )
 def test_every_optimizer_goes_on_as_if_nothing_had_been(lab: Lab, optimizer: str) -> None:
     settings = (f"train.optimizer={optimizer}", "train.epochs=2")
-    lab.train("unbroken", "new", None, *settings)
-    for mode in ("new", "resume"):
-        with pytest.raises(Interrupted):
-            lab.train("broken", mode, Stopper(17), *settings)
-    lab.train("broken", "resume", None, *settings)
-    same_run(lab, "unbroken", "broken")
+    resumes(lab, [17, 17], False, *settings)
 
 
 MINGRU = "{kind: mingru, hidden: 8, layers: 2, dropout: 0.2, initial_state: trained}"
@@ -106,12 +92,7 @@ MINGRU = "{kind: mingru, hidden: 8, layers: 2, dropout: 0.2, initial_state: trai
 )
 def test_every_cell_goes_on_as_if_nothing_had_been(lab: Lab, core: str, scan: str) -> None:
     settings = (f"model.core={core}", f"train.scan={scan}", "train.epochs=2", "stream.reset_chance=0.2")
-    lab.train("unbroken", "new", None, *settings)
-    for mode in ("new", "resume"):
-        with pytest.raises(Interrupted):
-            lab.train("broken", mode, Stopper(17), *settings)
-    lab.train("broken", "resume", None, *settings)
-    same_run(lab, "unbroken", "broken")
+    resumes(lab, [17, 17], False, *settings)
 
 
 @pytest.mark.parametrize("scan", ["loop", "tree"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from lab import CONFIG, TEXT, Lab, Stopper, same_run
+from lab import CONFIG, TEXT, Lab, Stopper, resumes
 
 from charrnn.config.schema import LanguageConfig
 from charrnn.config.schema.train import LanguageTrain
@@ -52,11 +52,7 @@ def test_both_engines_come_to_the_same_in_double_precision(lab: Lab, core: str) 
 
 @pytest.mark.parametrize("hard", [False, True], ids=["sigterm", "sigkill"])
 def test_stopped_and_resumed_is_never_stopped(lab: Lab, hard: bool) -> None:
-    lab.train("unbroken")
-    for mode in ("new", "resume"):
-        lab.stopped("broken", 31, hard, mode)
-    lab.train("broken", "resume")
-    same_run(lab, "unbroken", "broken")
+    resumes(lab, [31, 31], hard)
 
 
 def test_the_craft_of_training_goes_with_it(lab: Lab) -> None:

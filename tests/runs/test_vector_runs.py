@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lab import Lab, Stopper, same_run
+from lab import Lab, Stopper, resumes, same_run
 
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
@@ -60,11 +60,7 @@ def said(lab: Lab, name: str, *overrides: str, mode: str = "new") -> str:
 @pytest.mark.parametrize("stops", [[13], [7, 6]])
 def test_stopped_and_resumed_is_never_stopped(words: Lab, stops: list[int], hard: bool, kind: str) -> None:
     (words.path / "config.yaml").write_text(VECTORS.replace("KIND", kind), encoding="utf-8")
-    words.train("unbroken")
-    for i, after in enumerate(stops):
-        words.stopped("broken", after, hard, "resume" if i else "new")
-    words.train("broken", "resume")
-    same_run(words, "unbroken", "broken")
+    resumes(words, stops, hard)
 
 
 def test_a_finished_run_has_nothing_to_do_and_knows_its_words(words: Lab) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lab import Lab, Stopper, same_run
+from lab import Lab, Stopper, resumes
 
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
@@ -50,12 +50,7 @@ def measure(lab: Lab, *overrides: str, **wanted: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("hard", [False, True], ids=["sigterm", "sigkill"])
 def test_it_resumes_bit_for_bit(lab: Lab, stream: str, hard: bool) -> None:
     overrides = (stream, *BRIEF)
-    lab.train("unbroken", "new", None, *overrides)
-    for i, after in enumerate([25, 50, 33]):
-        with pytest.raises((Interrupted, Stopper.Killed)):
-            lab.train("broken", "resume" if i else "new", Stopper(after, hard), *overrides)
-    lab.train("broken", "resume", None, *overrides)
-    same_run(lab, "unbroken", "broken")
+    resumes(lab, [25, 50, 33], hard, *overrides)
 
 
 @pytest.mark.parametrize("change", ["stream.length=4", "stream.stride=2", "stream.batch=8", "stream.shuffle=false"])

@@ -107,3 +107,4 @@ def test_a_stream_hands_out_what_its_plan_says() -> None:
     once.batch(2, torch.device("cpu"))
     assert asked[1] == ([[4]], [1.0])
     assert once.reading == {"items": 5}
+    assert ItemStream(plan, fill, unit="ratings").reading == {"ratings": 5}

@@ -7,18 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from planlab import CPU, is_a_function_of_the_step, ranks_joined_are_one_process, text
 
 from charrnn.config.schema.stream import FixedLengths, RandomLengths
 from charrnn.errors import DataError
 from charrnn.stream.chance import uniforms
-from charrnn.stream.gather import TokenStream, gather
+from charrnn.stream.gather import TokenStream
 from charrnn.stream.lanes import LanePlan, auto_lanes
 from charrnn.text.vocabulary import Vocabulary
-
-CPU = torch.device("cpu")
 
 
 @st.composite
@@ -51,11 +49,6 @@ def settings_of_plans(draw: st.DrawFn) -> dict[str, Any]:
 
 
 plans = st.builds(lambda settings: LanePlan(**settings), settings_of_plans())
-
-
-def text(tokens: int) -> np.ndarray:
-    """Token i is i + 1, so every token says where it stands and none is `<start>`."""
-    return np.arange(1, tokens + 1, dtype=np.uint16)
 
 
 def epoch_of(plan: LanePlan, epoch: int) -> list[Any]:
@@ -146,25 +139,12 @@ def test_by_default_states_begin_anew_at_the_first_chunk_of_an_epoch_and_at_no_o
 
 @given(settings_of_plans(), st.integers(0, 1000))
 def test_a_plan_is_a_pure_function_of_the_step(settings: dict[str, Any], step: int) -> None:
-    """A plan that was asked for other steps before gives what a new one gives."""
-    used = LanePlan(**settings)
-    for other in (0, step + 1, 7):
-        used.rows(other)
-    a, b = used.rows(step), LanePlan(**settings).rows(step)
-    assert (a.start_B.tolist(), a.length_B.tolist()) == (b.start_B.tolist(), b.length_B.tolist())
-    assert (a.width, a.past, a.keep, a.rate) == (b.width, b.past, b.keep, b.rate)
-    assert [(c, r.tolist()) for c, r in a.resets.items()] == [(c, r.tolist()) for c, r in b.resets.items()]
+    is_a_function_of_the_step(lambda: LanePlan(**settings), step)
 
 
 @given(plans, st.integers(0, 100), st.integers(1, 8))
 def test_the_rows_of_all_ranks_joined_are_the_rows_of_one_process(plan: LanePlan, step: int, world: int) -> None:
-    tokens = text(plan.tokens)
-    whole = gather(tokens, plan.rows(step), CPU)
-    parts = [gather(tokens, plan.rows(step).rank(rank, world), CPU) for rank in range(world)]
-    for name in ("x_BT", "y_BT", "mask_BT", "counts_BT"):
-        assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(whole, name))
-    for column, rows_B in whole.resets.items():
-        assert torch.equal(torch.cat([part.resets[column] for part in parts]), rows_B)
+    ranks_joined_are_one_process(plan, step, world)
 
 
 @given(plain_plans())

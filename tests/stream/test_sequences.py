@@ -48,9 +48,16 @@ def test_bytes_of_images_become_numbers_from_0_to_1() -> None:
     assert batch.y_B.tolist() == [5, 4]
 
 
+def test_the_highest_value_that_there_can_be_is_1() -> None:
+    images = Sequences(np.array([[0, 4], [16, 8]], np.uint8), np.array([0, 2], np.uint64), np.zeros(1, np.int32), 16)
+    batch = filling({"valid": images})([np.array([0])], np.ones(1, np.float32), CPU)
+    assert batch.x.tolist() == [[[0.0, 0.25], [1.0, 0.5]]]
+
+
 def test_shares_of_labels_stand_beside_whole_ones() -> None:
-    soft = np.array([[0.25, 0.75, 0.0]], np.float32)
-    sources = {"train": symbols([[1], [2]], [2, 0]), "pseudo": symbols([[3]], [-1], soft)}
-    batch = filling(sources)([np.array([1, 0]), np.array([0])], np.ones(3, np.float32), CPU)
+    soft = np.array([[0.25, 0.75, 0.0], [0.0, 0.5, 0.5]], np.float32)
+    sources = {"train": symbols([[1], [2]], [2, 0]), "pseudo": symbols([[3], [4]], [-1, -1], soft)}
+    batch = filling(sources)([np.array([1, 0]), np.array([1, 0])], np.ones(4, np.float32), CPU)
     assert batch.soft_BC is not None
-    assert batch.soft_BC.tolist() == [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.25, 0.75, 0.0]]
+    whole = [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    assert batch.soft_BC.tolist() == [*whole, [0.0, 0.5, 0.5], [0.25, 0.75, 0.0]]

@@ -36,6 +36,20 @@ def test_four_items_by_hand() -> None:
     assert figures["calibration_error"] == pytest.approx(sum(gaps) / 4)
 
 
+def test_bins_tell_how_many_how_confident_and_how_often_right() -> None:
+    figures = told([[0.9, 0.1], [0.92, 0.08], [0.6, 0.4], [1.0, 0.0]], [0, 1, 0, 0])
+    expected = [
+        {"items": 1, "confidence": 0.6, "accuracy": 1.0},
+        {"items": 2, "confidence": 0.91, "accuracy": 0.5},
+        {"items": 1, "confidence": 1.0, "accuracy": 1.0},
+    ]
+    assert figures["calibration"] == [pytest.approx(row) for row in expected], "a fifteenth each, empty ones left out"
+
+
+def test_a_bin_that_is_never_right_is_told_too() -> None:
+    assert told([[0.9, 0.1]], [1])["calibration"] == [pytest.approx({"items": 1, "confidence": 0.9, "accuracy": 0.0})]
+
+
 @st.composite
 def answers(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
     """How many labels there are, and for each item which one it has and which one is said."""
