@@ -46,6 +46,7 @@ _LEFTOVER = re.compile(
     r"\.tmp-charrnn(?P<old>\.old)?-(?P<name>.+)-(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]{1,9})", re.DOTALL
 )
 _NO_EXCHANGE = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP}
+_TAKEN = {errno.ENOTEMPTY, errno.EEXIST}
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
@@ -139,8 +140,13 @@ def new_folder(path: Path) -> Iterator[Path]:
 def _swap(new: Path, place: Path) -> None:
     """Give `new` the name `place`; what had that name has the name `new` afterwards."""
     if not place.exists():
-        os.rename(new, place)
-    elif not _exchange(new, place):
+        try:
+            os.rename(new, place)
+            return
+        except OSError as error:
+            if error.errno not in _TAKEN:  # by a process that put the same there a moment ago
+                raise
+    if not _exchange(new, place):
         # This file system has no exchange. For a moment nothing is at `place`; after a kill `sweep` mends that.
         old = place.with_name(f"{_PREFIX}.old-{place.name}-{_owner()}")
         _discard(old)

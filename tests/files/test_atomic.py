@@ -272,6 +272,23 @@ def test_a_new_folder_replaces_the_old_one_with_all_its_files(
     assert os.listdir(tmp_path) == ["place"]
 
 
+def test_a_folder_that_another_process_puts_there_in_the_last_moment_is_replaced_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def free_a_moment_ago(path: Path) -> bool:
+        path.mkdir()
+        (path / "theirs").write_bytes(OLD)
+        return False
+
+    with new_folder(tmp_path / "place") as folder:
+        (folder / "ours").write_bytes(NEW)
+        # `place` is not there yet, and its first look at it is the one before the rename.
+        monkeypatch.setattr(Path, "exists", free_a_moment_ago)
+    monkeypatch.undo()
+    assert os.listdir(tmp_path / "place") == ["ours"]
+    assert os.listdir(tmp_path) == ["place"]
+
+
 def test_this_system_can_exchange_two_folders_in_one_step(tmp_path: Path) -> None:
     if sys.platform != "linux":
         pytest.skip("only Linux has renameat2")
