@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -15,13 +14,13 @@ from charrnn.corpus.item_lines import file_labels
 from charrnn.corpus.labelled_build import Input, LabelledBuild
 from charrnn.corpus.labelled_corpus import LabelledCorpus, LabelledSplit
 from charrnn.corpus.labelled_manifest import ALL_FILES, InputRecord, labelled_digest
-from charrnn.corpus.prepare import refuse_foreign
+from charrnn.corpus.ready import OTHER_PLACE, Prepared, found_or_made
 from charrnn.errors import DataError, UsageError
 from charrnn.text.blocks import SourceFile, file_digest
 from charrnn.text.sources import Source, open_source
 from charrnn.text.watch import Progress, Watch, no_check, no_progress
 
-__all__ = ["LabelledCorpus", "LabelledSplit", "PreparedLabelled", "prepare_labelled"]
+__all__ = ["LabelledCorpus", "LabelledSplit", "prepare_labelled"]
 
 _Role = Literal["items", "labels", "test", "test labels", "unlabelled"]
 _ROLES: dict[str, _Role] = {
@@ -34,19 +33,6 @@ _ROLES: dict[str, _Role] = {
 """The keys that name files, and what the files are for."""
 
 
-@dataclass(frozen=True)
-class PreparedLabelled:
-    """A labelled corpus that is ready.
-
-    Attributes:
-        corpus: the corpus.
-        fresh: whether it was made now; False if it was there already.
-    """
-
-    corpus: LabelledCorpus
-    fresh: bool
-
-
 def prepare_labelled(
     settings: LabelledSource,
     *,
@@ -56,7 +42,7 @@ def prepare_labelled(
     name: str | None = None,
     progress: Progress = no_progress,
     check: Callable[[], None] = no_check,
-) -> PreparedLabelled:
+) -> Prepared[LabelledCorpus]:
     """The labelled corpus that `settings` describe; made unless one of the same settings and content is there.
 
     Args:
@@ -85,14 +71,10 @@ def prepare_labelled(
                 raise UsageError(
                     "the corpus would lie inside its own source",
                     where=folder,
-                    hint="choose another folder with --out",
+                    hint=OTHER_PLACE,
                 )
-        there = _corpus_in(folder)
-        if there is not None and there.digest == identity:
-            return PreparedLabelled(there, fresh=False)
-        refuse_foreign(folder, ALL_FILES)
-        LabelledBuild(settings, inputs, watch).write(folder, identity)
-    return PreparedLabelled(LabelledCorpus.open(folder), fresh=True)
+        build = LabelledBuild(settings, inputs, watch)
+        return found_or_made(LabelledCorpus, folder, identity, ALL_FILES, lambda: build.write(folder, identity))
 
 
 def _open(
@@ -147,11 +129,3 @@ def _look_at(settings: LabelledSource, sources: dict[_Role, Source], watch: Watc
             why=f"expected {settings.sha256}, found {', '.join(found[:3])}",
         )
     return inputs
-
-
-def _corpus_in(folder: Path) -> LabelledCorpus | None:
-    """The corpus in `folder`; None if there is none that can be used."""
-    try:
-        return LabelledCorpus.open(folder, verify=True)
-    except DataError:
-        return None

@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from charrnn.config.schema.corpus import Corpus
 from charrnn.corpus.build import Build, Given, empty
 from charrnn.corpus.manifest import DOCUMENTS, MANIFEST, TOKENS, VOCABULARY, SourceRecord, corpus_digest
+from charrnn.corpus.ready import OTHER_PLACE, Prepared, found_or_made
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import DataError, UsageError
-from charrnn.files.atomic import storage_errors
 from charrnn.text.blocks import file_digest
 from charrnn.text.sources import Source, open_source
 from charrnn.text.watch import Progress, Watch, no_check, no_progress
-
-_OTHER_PLACE = "choose another folder with --out"
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A corpus that is ready.
-
-    Attributes:
-        corpus: the corpus.
-        fresh: whether it was made now; False if it was there already.
-        lost: symbols of the text that a vocabulary which was given does not have, and that were left out or replaced;
-            known of a fresh one only.
-    """
-
-    corpus: TokenCorpus
-    fresh: bool
-    lost: tuple[str, ...] = ()
 
 
 def prepare(
@@ -45,7 +27,7 @@ def prepare(
     progress: Progress = no_progress,
     check: Callable[[], None] = no_check,
     given: Given | None = None,
-) -> Prepared:
+) -> Prepared[TokenCorpus]:
     """The corpus that `settings` describe; made unless a corpus of the same settings and content is there.
 
     Args:
@@ -73,15 +55,12 @@ def prepare(
             raise UsageError(
                 "the corpus would lie inside its own source",
                 where=folder,
-                hint=_OTHER_PLACE,
+                hint=OTHER_PLACE,
             )
-        there = _corpus_in(folder)
-        if there is not None and there.digest == identity:
-            return Prepared(there, fresh=False)
-        refuse_foreign(folder, {MANIFEST, TOKENS, VOCABULARY, DOCUMENTS})
         build = Build(settings, source, records, watch, given)
-        build.write(folder, identity)
-    return Prepared(TokenCorpus.open(folder), fresh=True, lost=tuple(build.lost))
+        files = MANIFEST, TOKENS, VOCABULARY, DOCUMENTS
+        ready = found_or_made(TokenCorpus, folder, identity, files, lambda: build.write(folder, identity))
+    return replace(ready, lost=tuple(build.lost))
 
 
 def _look_at(source: Source, settings: Corpus, watch: Watch) -> list[SourceRecord]:
@@ -105,32 +84,3 @@ def _look_at(source: Source, settings: Corpus, watch: Watch) -> list[SourceRecor
             why=f"expected {settings.sha256}, found {', '.join(record.sha256 for record in records[:3])}",
         )
     return records
-
-
-def _corpus_in(folder: Path) -> TokenCorpus | None:
-    """The corpus in `folder`; None if there is none that can be used."""
-    try:
-        return TokenCorpus.open(folder, verify=True)
-    except DataError:
-        return None
-
-
-def refuse_foreign(folder: Path, known: set[str]) -> None:
-    """Refuse to replace a folder with other files than the `known`.
-
-    Raises:
-        UsageError: it has others, or is a file.
-        StorageError: it may not be looked into.
-    """
-    with storage_errors(folder):
-        if folder.exists() and not folder.is_dir():
-            raise UsageError("this is a file, not a folder", where=folder, hint=_OTHER_PLACE)
-        names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    others = sorted(names - known)
-    if others:
-        raise UsageError(
-            "the folder holds other things than a corpus",
-            where=folder,
-            why=f"for example {others[0]}",
-            hint=_OTHER_PLACE + ", or empty this one",
-        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import array
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,9 @@ from charrnn.config.schema import Ratings
 from charrnn.config.schema.corpus import Corpus
 from charrnn.config.schema.rate import SharesSplit
 from charrnn.corpus.manifest import FORMAT, MANIFEST, SPLITS, FileRecord, SourceRecord
-from charrnn.corpus.prepare import refuse_foreign
 from charrnn.corpus.rating_rows import field, rating_rows
 from charrnn.corpus.ratings import ARRAYS, IDS, KIND, RatingsCorpus, RatingsManifest, ratings_digest
+from charrnn.corpus.ready import Prepared, found_or_made
 from charrnn.corpus.table import Row, column, rows
 from charrnn.errors import DataError
 from charrnn.files import digest
@@ -25,19 +24,6 @@ from charrnn.files.atomic import make_folder, new_folder, write_json
 from charrnn.text.blocks import SourceFile, file_digest, read_blocks
 from charrnn.text.sources import open_source
 from charrnn.text.watch import Progress, Watch, no_check, no_progress
-
-
-@dataclass(frozen=True)
-class PreparedRatings:
-    """A corpus that is ready.
-
-    Attributes:
-        corpus: the corpus.
-        fresh: whether it was made now; False if it was there already.
-    """
-
-    corpus: RatingsCorpus
-    fresh: bool
 
 
 def prepare_ratings(
@@ -49,7 +35,7 @@ def prepare_ratings(
     name: str | None = None,
     progress: Progress = no_progress,
     check: Callable[[], None] = no_check,
-) -> PreparedRatings:
+) -> Prepared[RatingsCorpus]:
     """The corpus that `settings` describe; made unless a corpus of the same settings and content is there.
 
     The arguments are those of `charrnn.corpus.prepare.prepare`.
@@ -81,12 +67,8 @@ def prepare_ratings(
             raise DataError("the source is not the file that corpus.sha256 says", where=table.label, why=why)
         identity = ratings_digest(settings, records)
         folder = corpora / f"{name or short}-{identity[:8]}" if out is None else out
-        there = _corpus_in(folder)
-        if there is not None and there.digest == identity:
-            return PreparedRatings(there, fresh=False)
-        refuse_foreign(folder, {MANIFEST, IDS, *ARRAYS})
-        _Build(settings, files, records, watch).write(folder, identity)
-    return PreparedRatings(RatingsCorpus.open(folder), fresh=True)
+        build, own = _Build(settings, files, records, watch), {MANIFEST, IDS, *ARRAYS}
+        return found_or_made(RatingsCorpus, folder, identity, own, lambda: build.write(folder, identity))
 
 
 def chances(settings: Ratings, ratings: int) -> np.ndarray:
@@ -110,14 +92,6 @@ def _look_at(file: SourceFile, watch: Watch) -> SourceRecord:
     total = file.size()
     size, sha256 = file_digest(file, lambda done: watch.block("look", done, total))
     return SourceRecord(name=file.name, bytes=size, sha256=sha256)
-
-
-def _corpus_in(folder: Path) -> RatingsCorpus | None:
-    """The corpus in `folder`; None if there is none that can be used."""
-    try:
-        return RatingsCorpus.open(folder, verify=True)
-    except DataError:
-        return None
 
 
 class _Build:

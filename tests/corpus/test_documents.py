@@ -18,14 +18,15 @@ from pydantic import ValidationError
 from charrnn.config.schema.corpus import Corpus
 from charrnn.corpus import tokens as tokens_module
 from charrnn.corpus.documents import DocumentWriter, HashedFile, SeparatorFinder, within
-from charrnn.corpus.prepare import Prepared, prepare
+from charrnn.corpus.prepare import prepare
+from charrnn.corpus.ready import Prepared
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import DataError
 from charrnn.files import digest
 from charrnn.text import blocks
 from charrnn.text.vocabulary import Vocabulary
 
-Prepare = Callable[..., Prepared]
+Prepare = Callable[..., Prepared[TokenCorpus]]
 WHOLE = [1, 0, 0]
 EMPTY_LINE = {"kind": "separator", "text": "\n\n"}
 

@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 
 from charrnn.corpus.build import Given
-from charrnn.corpus.prepare import Prepared
+from charrnn.corpus.ready import Prepared
+from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import DataError
 from charrnn.text.encode import Unknown
 from charrnn.text.vocabulary import Vocabulary
 
-Prepare = Callable[..., Prepared]
+Prepare = Callable[..., Prepared[TokenCorpus]]
 MAIN = Vocabulary("char", (), tuple("abcdef"))
 SPELLING = Vocabulary("char", tuple(range(256)), tuple("abcdef"))
 
 
-def text_of(found: Prepared) -> str:
+def text_of(found: Prepared[TokenCorpus]) -> str:
     return found.corpus.vocabulary.decode(found.corpus.tokens)
 
 

@@ -18,12 +18,13 @@ import pytest
 from piping import piped
 
 from charrnn.config.schema.corpus import Corpus
-from charrnn.corpus.prepare import Prepared, prepare
+from charrnn.corpus.prepare import prepare
+from charrnn.corpus.ready import Prepared
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import UsageError
 from charrnn.text import blocks
 
-Prepare = Callable[..., Prepared]
+Prepare = Callable[..., Prepared[TokenCorpus]]
 TEXT = "Das Mädchen\r\nging über die Straße.\n" * 20
 LF = TEXT.replace("\r\n", "\n")
 

@@ -10,12 +10,12 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from charrnn.corpus.prepare import Prepared
+from charrnn.corpus.ready import Prepared
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import CharRnnError, DataError, StorageError
 from charrnn.text import blocks
 
-Prepare = Callable[..., Prepared]
+Prepare = Callable[..., Prepared[TokenCorpus]]
 TEXT = "Das Mädchen\r\nging über die Straße.\n" * 20
 
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from charrnn.config.schema import Ratings
 from charrnn.config.schema.rate import Columns, MaskSplit, Names, SharesSplit
 from charrnn.corpus.manifest import SPLITS
-from charrnn.corpus.rating_tables import PreparedRatings, chances, prepare_ratings
+from charrnn.corpus.rating_tables import chances, prepare_ratings
 from charrnn.corpus.ratings import RatingsCorpus
+from charrnn.corpus.ready import Prepared
 from charrnn.corpus.table import rows
 from charrnn.errors import DataError, UsageError
 
@@ -26,7 +27,7 @@ ids = st.text(st.characters(exclude_characters="\r\n\x00", exclude_categories=["
 tables = st.lists(st.tuples(ids, ids, st.floats(-100, 100, width=32)), min_size=1, max_size=20)
 
 
-def prepared(folder: Path, text: str | bytes, **keys: object) -> PreparedRatings:
+def prepared(folder: Path, text: str | bytes, **keys: object) -> Prepared[RatingsCorpus]:
     data = text if isinstance(text, bytes) else text.encode("utf-8")
     (folder / "r.csv").write_bytes(data)
     made = Ratings.model_validate({"source": "r.csv", "split": {"shares": [1.0, 0.0, 0.0]}, **keys})

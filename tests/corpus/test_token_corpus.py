@@ -13,11 +13,11 @@ import pytest
 
 from charrnn.corpus import manifest as manifest_module
 from charrnn.corpus import tokens as tokens_module
-from charrnn.corpus.prepare import Prepared
+from charrnn.corpus.ready import Prepared
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import DataError
 
-Prepare = Callable[..., Prepared]
+Prepare = Callable[..., Prepared[TokenCorpus]]
 
 
 @pytest.fixture
