@@ -110,7 +110,7 @@ class Concatenated:
         longest = max(one.x.shape[1] for one in made)
         x_BT = torch.cat([pad(one.x, (0, longest - one.x.shape[1])) for one in made])
         rest = [torch.cat([getattr(one, name) for one in made]) for name in ("length_B", "y_B", "weight_B")]
-        return SequenceBatch(x_BT, rest[0], rest[1], None, rest[2], None, shares)
+        return SequenceBatch(x_BT, rest[0], rest[1], None, rest[2], shares)
 
 
 def check_same(stream: Any, other: Any) -> None:

@@ -72,8 +72,8 @@ class SequenceBatch:
         y_B: the numbers of the labels.
         soft_BC: shares of the labels, where a source has them; of the other sources' rows, all in one label.
         weight_B: how much each row counts.
-        temperature_B: what the scores of each row are divided by; None where nothing is.
         shares: the rows of each source but the first, by its name.
+        temperature_B: what the scores of each row are divided by; None where they are taken as they are.
         rate: what the learning rate of this step is multiplied by.
     """
 
@@ -82,8 +82,8 @@ class SequenceBatch:
     y_B: Tensor
     soft_BC: Tensor | None
     weight_B: Tensor
-    temperature_B: Tensor | None
     shares: Mapping[str, slice]
+    temperature_B: Tensor | None = None
     rate: float = 1.0
 
     @property
@@ -113,7 +113,7 @@ def filling(sources: Mapping[str, Sequences]) -> Fill:
         soft_BC = None if soft_BC is None else soft_BC.to(device)
         temperature_B = _temperatures(chosen, len(y_B)).to(device) if warm else None
         shares = dict(zip(names[1:], rows[1:], strict=True))
-        return SequenceBatch(values, on[1], on[2], soft_BC, on[3], temperature_B, shares)
+        return SequenceBatch(values, on[1], on[2], soft_BC, on[3], shares, temperature_B)
 
     return fill
 
