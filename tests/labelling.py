@@ -12,7 +12,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from charrnn.config.schema.labelled import Folder, Images, Labelled, Table
-from charrnn.corpus.labelled import LabelledCorpus, LabelledSplit, PreparedLabelled, prepare_labelled
+from charrnn.corpus.labelled import LabelledCorpus, LabelledSplit, prepare_labelled
 from charrnn.errors import CharRnnError
 
 DATA = Path(os.environ.get("CHARRNN_DATA", Path(__file__).parents[1] / "../shared/data"))
@@ -37,7 +37,7 @@ class Workplace:
             self.write("items", content)
         settings = ADAPTER.validate_python({"source": "items", **keys})
         where = {"base": self.folder, "corpora": self.corpora} | (given or {})
-        found: PreparedLabelled = prepare_labelled(settings, **where)
+        found = prepare_labelled(settings, **where)
         return found
 
     def corpus(self, content: str | bytes | None = None, **keys: Any) -> LabelledCorpus:

@@ -20,16 +20,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from charrnn.config.load import Loaded, flatten
 from charrnn.config.render import render
-from charrnn.config.schema import Config, config_from, is_manner
-from charrnn.errors import ConfigError, DataError, UsageError
+from charrnn.config.schema import is_manner
+from charrnn.errors import DataError, UsageError
 from charrnn.files.atomic import remove_folder, storage_errors, sweep, write_json, write_text
 from charrnn.files.lock import LOCK
 from charrnn.runs.folder import RunFolder
-from charrnn.runs.resume import sorted_changes
+from charrnn.runs.resume import accepted_changes, former_config
 
 CONFIG, RESULT, REPORT = "config.yaml", "result.json", "report.md"
 _FREE = ("pseudo.seeds", "pseudo.report")
@@ -75,7 +73,8 @@ def open_rounds(folder: Path, loaded: Loaded, corpus_digest: str) -> list[str]:
     changes: list[str] = []
     if begun.exists():
         former = _read(begun)
-        changes = _changes(_config_of(former, begun), loaded.config, folder)
+        before, now = flatten(former_config(former, "the rounds", begun)), flatten(loaded.config)
+        changes = accepted_changes(before, now, _is_fixed, "the rounds", folder, "begin anew with --force or --out DIR")
         if former.get("corpus_digest") != corpus_digest:
             raise DataError(
                 "the data are not those that the rounds were begun on",
@@ -115,27 +114,6 @@ def _read(path: Path) -> dict[str, Any]:
     return dict(begun)
 
 
-def _config_of(begun: dict[str, Any], path: Path) -> Config:
-    try:
-        return config_from(begun["config"])
-    except (ValidationError, LookupError, TypeError) as error:
-        raise DataError(
-            "the rounds' config is not one that this version of charrnn knows", where=path, why=str(error)
-        ) from error
-
-
-def _changes(before: Config, now: Config, where: Path) -> list[str]:
-    """A line for each key that differs and may; those that a round depends on may not."""
-    refused, taken = sorted_changes(flatten(before), flatten(now), lambda key: not _is_free(key))
-    if refused:
-        raise ConfigError(
-            "the config no longer describes the rounds that are there",
-            where=where,
-            why="\n".join(["key: in the rounds → now", *refused]),
-            hint="give these keys their former values, or begin anew with --force or --out DIR",
-        )
-    return taken
-
-
-def _is_free(key: str) -> bool:
-    return key in _FREE if key.split(".")[0] == "pseudo" else is_manner(key)
+def _is_fixed(key: str) -> bool:
+    """Whether rounds depend on this key."""
+    return not (key in _FREE if key.split(".")[0] == "pseudo" else is_manner(key))

@@ -9,13 +9,13 @@ from pathlib import Path
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded, flatten
-from charrnn.config.schema import is_manner
+from charrnn.config.schema import is_identity, is_manner
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.files.atomic import make_folder, remove_folder, storage_errors, sweep
 from charrnn.files.lock import LOCK, folder_lock
 from charrnn.logs.console import Console
 from charrnn.runs.folder import RunFolder
-from charrnn.runs.resume import check_config, differences
+from charrnn.runs.resume import accepted_changes, differences
 from charrnn.runs.use import config_of
 
 
@@ -98,7 +98,9 @@ def to_go_on_from(run: RunFolder, loaded: Loaded, mode: str, console: Console) -
 
 def _resumed(run: RunFolder, checkpoint: Checkpoint | None, loaded: Loaded, console: Console) -> Checkpoint | None:
     if checkpoint is not None:
-        for line in check_config(flatten(config_of(checkpoint)), flatten(loaded.config), run.path):
+        before, now = flatten(config_of(checkpoint)), flatten(loaded.config)
+        hint = "start anew with --out DIR or --force"
+        for line in accepted_changes(before, now, is_identity, "the run", run.path, hint):
             console.note(line)
     elif run.used:
         console.note(f"the run in {run.path} stopped before its first checkpoint: starting from the beginning")

@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded, flatten
 from charrnn.config.render import flow
-from charrnn.config.schema import is_by_content, is_identity
+from charrnn.config.schema import Config, config_from, is_by_content
 from charrnn.contracts import Corpus
 from charrnn.errors import ConfigError, DataError
 from charrnn.runs.use import config_of
@@ -33,42 +35,55 @@ def change(key: str, before: Any, now: Any) -> str:
     return f"{key}: {flow(before)} → {flow(now)}"
 
 
-def sorted_changes(
-    before: Mapping[str, Any], now: Mapping[str, Any], fixed: Callable[[str], bool]
-) -> tuple[list[str], list[str]]:
-    """A line for each difference: those of keys that are `fixed`, which are refused, and those that take effect."""
-    refused, taken = [], []
-    for key, was, new in differences(before, now):
-        if fixed(key):
-            refused.append(f"{change(key, was, new)} (refused)")
-        else:
-            taken.append(f"{change(key, was, new)} (takes effect)")
-    return refused, taken
-
-
-def check_config(before: Mapping[str, Any], now: Mapping[str, Any], where: object) -> list[str]:
-    """Hold the config of a checkpoint against that of this command.
+def accepted_changes(
+    before: Mapping[str, Any],
+    now: Mapping[str, Any],
+    fixed: Callable[[str], bool],
+    what: str,
+    where: object,
+    hint: str,
+) -> list[str]:
+    """Hold what was begun with one config against another.
 
     Args:
-        before: dotted keys and values of the checkpoint.
+        before: dotted keys and values of the config that it was begun with.
         now: those of this command.
-        where: the run, for the error.
+        fixed: whether a key may not change.
+        what: what was begun: `the run`.
+        where: its place, for the error.
+        hint: what else can be done, for the error.
 
     Returns:
         A line for each change that takes effect.
 
     Raises:
-        ConfigError: a key that makes the run what it is has changed.
+        ConfigError: a key that may not change has changed; all such keys are named with both values.
     """
-    refused, taken = sorted_changes(before, now, is_identity)
+    changed = differences(before, now)
+    refused = [f"{change(*difference)} (refused)" for difference in changed if fixed(difference[0])]
+    taken = [f"{change(*difference)} (takes effect)" for difference in changed if not fixed(difference[0])]
     if refused:
         raise ConfigError(
-            "the config no longer describes the run that is to be resumed",
+            f"the config no longer describes {what} that is there",
             where=where,
-            why="\n".join(["key: in the run → now", *refused]),
-            hint="give these keys their former values, or start anew with --out DIR or --force",
+            why="\n".join([f"key: in {what} → now", *refused]),
+            hint=f"give these keys their former values, or {hint}",
         )
     return taken
+
+
+def former_config(begun: Mapping[str, Any], what: str, where: object) -> Config:
+    """The config that something was begun with, from its record.
+
+    Raises:
+        DataError: this version of charrnn does not know such a config.
+    """
+    try:
+        return config_from(begun["config"])
+    except (ValidationError, LookupError, TypeError) as error:
+        raise DataError(
+            f"{what} was begun with a config that this version of charrnn does not know", where=where, why=str(error)
+        ) from error
 
 
 def check_model(checkpoint: Checkpoint, loaded: Loaded) -> None:

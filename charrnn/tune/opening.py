@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from charrnn.config.load import flatten
-from charrnn.config.schema import Config, config_from, is_manner
-from charrnn.errors import ConfigError, DataError, UsageError
+from charrnn.config.schema import Config, is_manner
+from charrnn.errors import DataError, UsageError
 from charrnn.files.atomic import make_folder
 from charrnn.files.lock import LOCK, waiting_lock
 from charrnn.runs.folder import RunFolder
-from charrnn.runs.resume import sorted_changes
+from charrnn.runs.resume import accepted_changes, former_config
 from charrnn.tune.extra import optuna
 from charrnn.tune.journal import JOURNAL, journal_errors, open_journal
 from charrnn.tune.study import NAME, Study
@@ -54,7 +52,8 @@ def open_study(folder: Path, config: Config, corpus_digest: str) -> tuple[Study,
         storage = open_journal(journal)
         with journal_errors(journal):
             begun = _begun(storage, {"config": config.model_dump(mode="json"), "corpus": corpus_digest})
-    changes = _changes(_config_of(begun, journal), config, folder)
+    before, now = flatten(former_config(begun, "the study", journal)), flatten(config)
+    changes = accepted_changes(before, now, _is_fixed, "the study", folder, "begin another study with --out DIR")
     if begun.get("corpus") != corpus_digest:
         raise DataError(
             "the text is not the one that the study was begun on",
@@ -75,29 +74,8 @@ def _begun(storage: Any, now: dict[str, Any]) -> dict[str, Any]:
     return begun
 
 
-def _config_of(begun: dict[str, Any], journal: Path) -> Config:
-    try:
-        return config_from(begun["config"])
-    except (ValidationError, LookupError, TypeError) as error:
-        raise DataError(
-            "the study's config is not one that this version of charrnn knows", where=journal, why=str(error)
-        ) from error
-
-
-def _changes(before: Config, now: Config, where: Path) -> list[str]:
-    """A line for each key that differs and may; those that a trial depends on may not."""
-    refused, taken = sorted_changes(flatten(before), flatten(now), lambda key: not _is_free(key))
-    if refused:
-        raise ConfigError(
-            "the config no longer describes the study that is there",
-            where=where,
-            why="\n".join(["key: in the study → now", *refused]),
-            hint="give these keys their former values, or begin another study with --out DIR",
-        )
-    return taken
-
-
-def _is_free(key: str) -> bool:
+def _is_fixed(key: str) -> bool:
+    """Whether trials would not be comparable once this key has changed."""
     if key.split(".")[0] == "tune":
-        return any(key == name or key.startswith(name + ".") for name in _CONTINUABLE)
-    return is_manner(key)
+        return not any(key == name or key.startswith(name + ".") for name in _CONTINUABLE)
+    return not is_manner(key)
