@@ -201,6 +201,15 @@ def test_the_choice_follows_its_own_half_of_the_keys() -> None:
     assert sorted(choose(hashes, labels, ("x", "y"), 3, "source").tolist()) == [2, 4, 5]
 
 
+def test_which_labels_are_kept_rests_on_the_half_of_the_keys_that_splits_do_not() -> None:
+    rows = collected(some(90))
+    found = allot(rows, Table(source="x", split=(1, 0, 0), labelled=9))
+    for label in range(3):
+        mine = np.flatnonzero(rows.labels_N == label)
+        lowest = sorted(mine.tolist(), key=lambda row: int(rows.keys_N2[row, 1]))[:3]
+        assert mine[found.parts_N[mine] == PARTS.index("train")].tolist() == sorted(lowest)
+
+
 def test_items_are_distinct_by_both_halves_of_their_keys() -> None:
     keys = np.array([[7, 1], [7, 2], [3, 9], [7, 1]], np.uint64)
     items, ascending = distinct(keys)

@@ -114,7 +114,7 @@ def test_sources_share_every_batch_of_training_and_of_nothing_else(work: Workpla
     valid = task.stream("valid")
     assert valid is not None
     assert isinstance(valid.plan, OncePlan)
-    assert (valid.rows, valid.reading) == (4, {"items": 2})
+    assert (valid.rows, valid.columns, valid.reading) == (4, 5, {"items": 2})
     assert task.stream("test") is None
 
 
