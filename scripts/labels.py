@@ -82,7 +82,7 @@ def pseudo(place: Place, config: str) -> Measured:
         **computed_with(ROOT / found["folder"] / found["seeds"][0]["control"]["student"]["checkpoint"]),
         "seeds": [seed["seed"] for seed in found["seeds"]],
         "reference": {
-            "nats": round(fmean(score["accuracy"] for score in controls.values()), 4),
+            "value": round(fmean(score["accuracy"] for score in controls.values()), 4),
             "source": "its control: as many updates, no pseudo-labels",
         },
         "figures": {

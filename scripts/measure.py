@@ -166,7 +166,7 @@ def over_seeds(key: str, names: tuple[str, str]) -> Callable[[Place, str], Measu
         return first | {
             "command": "\n".join(run["command"] for name in names for run in runs[name]),
             "seeds": list(SEEDS),
-            "reference": {"nats": round(fmean(other), 4), "source": names[1]},
+            "reference": {"value": round(fmean(other), 4), "source": names[1]},
             "figures": {
                 "train_nats_last_epoch": fmean(run["figures"]["train_nats_last_epoch"] for run in runs[names[0]]),
                 "valid_nats": fmean(ours),
@@ -204,7 +204,7 @@ def adapting(place: Place, config: str) -> Measured:
     return {
         "command": f"{typed(training)}\n{typed(evaluating)}",
         **conditions(ROOT / outcome["run"]),
-        "reference": {"nats": round(dynamic["static"]["nats"], 4), "source": "the same model, not adapting"},
+        "reference": {"value": round(dynamic["static"]["nats"], 4), "source": "the same model, not adapting"},
         "figures": {
             "valid_nats": dynamic["nats"],
             "valid_bits_per_char": dynamic["bits_per_char"],
@@ -265,7 +265,7 @@ def searched(place: Place, config: str) -> Measured:
     return {
         "command": f"{typed(arguments)} &\n{typed(arguments)}",
         **conditions(ROOT / report["study"] / best["run"]),
-        "reference": {"nats": round(default["nats"], 4), "source": "the config itself, as long a training"},
+        "reference": {"value": round(default["nats"], 4), "source": "the config itself, as long a training"},
         "figures": {
             "valid_nats": best["nats"],
             "valid_bits_per_char": best["bits_per_char"],

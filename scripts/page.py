@@ -90,7 +90,7 @@ def labels_table(records: Records) -> str:
         if "test_accuracy" in figures:
             spread = figures.get("test_accuracy_spread")
             held = record["reference"]
-            against = "—" if held["nats"] is None else f"{100 * held['nats']:.2f} ({held['source']})"
+            against = "—" if held["value"] is None else f"{100 * held['value']:.2f} ({held['source']})"
             rows.append(
                 [
                     f"[{name}](#{anchor(name, record)})",
@@ -161,7 +161,7 @@ def bits(record: dict[str, Any]) -> str:
 
 def reference(record: dict[str, Any]) -> str:
     held = record["reference"]
-    return "—" if held["nats"] is None else f"{held['nats']} ({held['source']})"
+    return "—" if held["value"] is None else f"{held['value']} ({held['source']})"
 
 
 def machine(record: dict[str, Any]) -> str:

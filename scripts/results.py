@@ -115,13 +115,13 @@ def put(name: str, record: dict[str, Any]) -> None:
 def complete(name: str, record: dict[str, Any], records: dict[str, Any]) -> dict[str, Any]:
     """A measured row with its title and what it is held against; a training loss is held against a training loss."""
     row = ROWS[name]
-    nats = row.reference
+    held = row.reference
     if row.against in records:
-        nats = round(page.headline(records[row.against]), 4)
-    whole = {"title": row.title, "config": row.config, "reference": {"nats": nats, "source": row.source}}
+        held = round(page.headline(records[row.against]), 4)
+    whole = {"title": row.title, "config": row.config, "reference": {"value": held, "source": row.source}}
     whole |= {"machine": recording.machine(), **record}
-    if nats is not None and row.source.endswith("training"):
-        whole["figures"] |= reached(whole, nats)
+    if held is not None and row.source.endswith("training"):
+        whole["figures"] |= reached(whole, held)
     return whole
 
 

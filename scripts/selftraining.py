@@ -198,7 +198,7 @@ def measured(place: Place, config: str) -> Measured:
     without, having = ([score["accuracy"] for score in found[how]] for how in ("without", "with"))
     return {
         **about(config, len(having)),
-        "reference": {"nats": round(fmean(without), 4), "source": "the same without pseudo-labels"},
+        "reference": {"value": round(fmean(without), 4), "source": "the same without pseudo-labels"},
         "figures": {
             "test_accuracy": fmean(having),
             **({"test_accuracy_spread": stdev(having)} if len(having) > 1 else {}),

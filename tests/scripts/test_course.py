@@ -197,9 +197,9 @@ def test_a_record_that_was_lost_comes_back_from_what_was_measured(few: dict[str,
 def test_what_a_row_is_held_against(few: dict[str, Row], checkout: Path) -> None:
     results.main(["course"])
     records = json.loads((checkout / "docs/results.json").read_text(encoding="utf-8"))
-    assert records["A"]["reference"] == {"nats": 1.5, "source": "the old days, training"}
+    assert records["A"]["reference"] == {"value": 1.5, "source": "the old days, training"}
     assert records["A"]["figures"]["predictions_until_training_loss_at_reference"] == 200
-    assert records["B"]["reference"] == {"nats": 1.25, "source": "A"}
+    assert records["B"]["reference"] == {"value": 1.25, "source": "A"}
     assert "predictions_until_training_loss_at_reference" not in records["B"]["figures"]
 
 
@@ -255,8 +255,8 @@ def test_rows_over_labels_are_measured_by_seeds_or_by_folds(checkout: Path, monk
     manifests = [json.loads(path.read_text()) for path in (checkout / "corpora").glob("reviews*/manifest.json")]
     tested = {tuple(m["settings"]["fold"]): m["splits"]["test"]["distinct"] for m in manifests}
     assert by_fold["test_items"] == tested[1, 10] + tested[2, 10] < 80
-    assert records["names"]["reference"]["nats"] == round(records["names-linear"]["figures"]["test_accuracy"], 4)
-    assert records["reviews-recurrent"]["reference"]["nats"] == round(by_fold["test_accuracy"], 4)
+    assert records["names"]["reference"]["value"] == round(records["names-linear"]["figures"]["test_accuracy"], 4)
+    assert records["reviews-recurrent"]["reference"]["value"] == round(by_fold["test_accuracy"], 4)
     drawn = page.page(records)
     assert f"| {100 * by_fold['test_accuracy']:.2f} | {100 * by_fold['test_accuracy_spread']:.2f} |" in drawn
     assert "| 76.10 (CNN-rand, Kim 2014" in drawn
@@ -275,7 +275,7 @@ def test_self_training_reads_the_items_of_the_corpus(checkout: Path, monkeypatch
     figures = record["figures"]
     assert figures["labelled_items"] == sizes["train"] == 20
     assert (figures["unlabelled_items"], figures["test_items"]) == (sizes["unlabelled"], sizes["test"])
-    assert record["reference"]["nats"] == round(figures["test_accuracy_without"], 4)
+    assert record["reference"]["value"] == round(figures["test_accuracy_without"], 4)
     assert f"| {100 * figures['test_accuracy']:.2f} | — |" in page.page({"P2-sms-sklearn": record})
 
 
@@ -287,7 +287,7 @@ def test_pseudo_labels_are_held_against_their_control(checkout: Path, monkeypatc
     controls = [seed["control_figures"]["accuracy"] for seed in result["seeds"]]
     assert record["seeds"] == [1, 2]
     assert [figures["control_accuracy_seed_1"], figures["control_accuracy_seed_2"]] == controls
-    assert record["reference"]["nats"] == round(sum(controls) / 2, 4)
+    assert record["reference"]["value"] == round(sum(controls) / 2, 4)
     (manifest,) = [json.loads(path.read_text()) for path in (checkout / "corpora").glob("*/manifest.json")]
     test = manifest["splits"]["test"]
     assert figures["test_items"] == test["end"] - test["start"]
