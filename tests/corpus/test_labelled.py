@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import hashlib
 import json
@@ -81,9 +82,10 @@ def test_quotes(work: Workplace) -> None:
 
 
 def test_a_long_field_and_a_mark_within_an_item(work: Workplace) -> None:
-    long = "ab " * 70_000
+    long, limit = "ab " * 70_000, csv.field_size_limit()
     corpus = work.corpus(f'text,label\n"{long}",x\n\ufeffb,y\n', split=ALL)
     assert [text for text, _ in pairs(corpus)] == [long, "\ufeffb"]
+    assert csv.field_size_limit() == limit, "a setting of the whole process"
 
 
 def test_newlines_within_items(work: Workplace) -> None:
@@ -255,7 +257,6 @@ def test_every_text_comes_back(
 @settings(max_examples=25)
 @given(rows=st.lists(st.text('ab,;"\n\t| ', min_size=1, max_size=9), min_size=1, max_size=20))
 def test_what_csv_writes_is_read(rows: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
-    import csv
     import io
 
     file = io.StringIO()

@@ -14,7 +14,7 @@ import pytest
 from labelling import ALL, Workplace, idx, places
 
 from charrnn.corpus.labelled import LabelledCorpus
-from charrnn.errors import MissingExtraError
+from charrnn.errors import DataError, MissingExtraError
 from charrnn.text import blocks, builtin
 
 IMAGES = {"kind": "images", "source": "x", "labels": "y"}
@@ -43,6 +43,16 @@ def test_rows_and_pixels(work: Workplace) -> None:
         assert [split.item(i).reshape(2, 3).tolist() for i in range(5)] == PIXELS.tolist()
         assert split.text(0) is None
         assert places(split) == [f"x:{number}" for number in range(1, 6)]
+
+
+def test_a_picture_is_made_of_whole_rows(work: Workplace) -> None:
+    corpus = work.corpus(**IMAGES, read="rows", split=ALL)
+    offsets = np.fromfile(corpus.folder / "offsets.bin", "<u8")
+    offsets[1] += 1
+    (corpus.folder / "offsets.bin").write_bytes(offsets.tobytes())
+    with pytest.raises(DataError, match="damaged") as caught:
+        LabelledCorpus.open(corpus.folder).split("train")
+    assert caught.value.why == "an item is not made of steps of 3 values"
 
 
 def test_a_test_set_and_pictures_without_labels(work: Workplace) -> None:
