@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.config.load import Loaded
-from charrnn.config.schema import ClassifyConfig
+from charrnn.config.schema import TASKS, ClassifyConfig, Pseudo, RateConfig
 from charrnn.config.schema.schedule import PlateauSchedule
 from charrnn.config.schema.train import NtAsgdAverage
 from charrnn.errors import ConfigError, UsageError
@@ -18,11 +18,13 @@ from charrnn.pseudo.classify import ClassifyLabeller
 from charrnn.pseudo.labeller import Labeller
 from charrnn.pseudo.opening import REPORT, RESULT, clear, open_rounds, refuse_foreign
 from charrnn.pseudo.outcome import outcome, seed_outcome
+from charrnn.pseudo.rate import RateLabeller
 from charrnn.pseudo.report import markdown
 from charrnn.pseudo.rounds import Rounds
 from charrnn.pseudo.training import CHECKED, PSEUDO, Trainer
 from charrnn.runs.task import task_of
 from charrnn.tasks.classify import ClassifyTask
+from charrnn.tasks.rate import RateTask
 from charrnn.train.interrupt import Interrupt
 
 
@@ -87,20 +89,27 @@ def _labeller(trainer: Trainer) -> Labeller:
         task = task_of(trainer.loaded, trainer.corpora, console, check)
         for remark in task.remarks("valid"):
             console.note(remark)
-    assert isinstance(task, ClassifyTask), "other tasks have been refused"
-    return ClassifyLabeller(task, trainer.new_console, check)
+    match task:
+        case ClassifyTask():
+            return ClassifyLabeller(task, trainer.new_console, check)
+        case RateTask():
+            return RateLabeller(task, trainer.new_console, check)
+    raise AssertionError("other tasks have been refused")
 
 
 def _refuse(loaded: Loaded) -> None:
     """Refuse what could only fail later, when much has been trained."""
     config = loaded.config
-    if not isinstance(config, ClassifyConfig):
-        raise UsageError("pseudo-labels are for the task `classify`", why=f"the task of this config is `{config.task}`")
+    if not isinstance(config, ClassifyConfig | RateConfig):
+        known = " and ".join(f"`{name}`" for name, each in TASKS.items() if "pseudo" in each.model_fields)
+        raise UsageError(
+            "there are no rounds for this task", why=f"they are for {known}, and the task here is `{config.task}`"
+        )
     if config.pseudo is None:
         raise UsageError(
             "this config does not say how to label",
             where="pseudo",
-            hint="add `pseudo: {select: {kind: confidence, above: 0.9}}`; see docs/pseudolabel.md",
+            hint="add `pseudo: {}`, and see docs/pseudolabel.md for its keys",
         )
     mix = config.model_dump(mode="json")["stream"].get("mix") or {}
     taken = [name for name in (PSEUDO, CHECKED) if name in mix]
@@ -108,13 +117,13 @@ def _refuse(loaded: Loaded) -> None:
         raise ConfigError(
             f"stream.mix.{taken[0]}: the rounds call a part of their own so", hint="give this part another name"
         )
-    if any(part["kind"] == "split" for part in mix.values()):
+    if any(part.get("kind") == "split" for part in mix.values()):
         raise ConfigError(
             "stream.mix: rounds are judged by the validation items, so none may be learned from",
             hint="remove the part {kind: split}; pseudo.finetune has a last stage for it",
         )
     blind = isinstance(config.train.schedule, PlateauSchedule) or isinstance(config.train.average, NtAsgdAverage)
-    if config.pseudo.finetune is not None and blind:
+    if isinstance(config.pseudo, Pseudo) and config.pseudo.finetune is not None and blind:
         raise ConfigError(
             "pseudo.finetune: there is no validation in that stage, and train.schedule `plateau` and train.average "
             "`nt-asgd` wait for one",

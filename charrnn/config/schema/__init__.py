@@ -21,6 +21,7 @@ from charrnn.config.schema.labelled import PLACES, Images, Labelled
 from charrnn.config.schema.mix import ItemMix
 from charrnn.config.schema.model import EmbeddingInput, Network
 from charrnn.config.schema.pseudo import Pseudo
+from charrnn.config.schema.pseudo_ratings import RatingRounds
 from charrnn.config.schema.rate import Factors, RatingBatches, RatingModel, Ratings
 from charrnn.config.schema.stream import Lanes, Stream, Windows
 from charrnn.config.schema.train import ClassifierTrain, LanguageTrain, RecurrentTrain, Train
@@ -39,6 +40,7 @@ __all__ = [
     "Network",
     "Pseudo",
     "RateConfig",
+    "RatingRounds",
     "Ratings",
     "RecurrentTrain",
     "Sample",
@@ -227,6 +229,9 @@ class RateConfig(Config):
 
     tune: Tune | None = None
     """For `charrnn tune` only; a single run does not look at it."""
+
+    pseudo: RatingRounds | None = None
+    """For `charrnn pseudolabel` only; a single run does not look at it."""
 
 
 class VectorsConfig(Config):
