@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.config.load import Loaded
-from charrnn.config.schema import TASKS, ClassifyConfig, Pseudo, RateConfig
+from charrnn.config.render import flow
+from charrnn.config.schema import TASKS, ClassifyConfig, LanguageConfig, Pseudo, RateConfig, TextRounds
 from charrnn.config.schema.schedule import PlateauSchedule
 from charrnn.config.schema.train import NtAsgdAverage
 from charrnn.errors import ConfigError, UsageError
@@ -16,6 +17,7 @@ from charrnn.files.lock import folder_lock
 from charrnn.logs.console import Console
 from charrnn.pseudo.classify import ClassifyLabeller
 from charrnn.pseudo.labeller import Labeller
+from charrnn.pseudo.language import LanguageLabeller
 from charrnn.pseudo.opening import REPORT, RESULT, clear, open_rounds, refuse_foreign
 from charrnn.pseudo.outcome import outcome, seed_outcome
 from charrnn.pseudo.rate import RateLabeller
@@ -23,7 +25,9 @@ from charrnn.pseudo.report import markdown
 from charrnn.pseudo.rounds import Rounds
 from charrnn.pseudo.training import CHECKED, PSEUDO, Trainer
 from charrnn.runs.task import task_of
+from charrnn.tasks.beside import Beside
 from charrnn.tasks.classify import ClassifyTask
+from charrnn.tasks.language import LanguageTask
 from charrnn.tasks.rate import RateTask
 from charrnn.train.interrupt import Interrupt
 
@@ -94,14 +98,33 @@ def _labeller(trainer: Trainer) -> Labeller:
             return ClassifyLabeller(task, trainer.new_console, check)
         case RateTask():
             return RateLabeller(task, trainer.new_console, check)
+        case LanguageTask():
+            return LanguageLabeller(task, _text(trainer), check)
     raise AssertionError("other tasks have been refused")
+
+
+def _text(trainer: Trainer) -> Beside | None:
+    """The text that teachers predict, prepared; None where it is the main one.
+
+    What cannot be prepared, or is too short, is told now, and not when a teacher has been trained.
+    """
+    settings = trainer.settings
+    assert isinstance(settings, TextRounds)
+    if settings.text is None:
+        return None
+    part = {"corpus": settings.text.model_dump(mode="json"), "lanes": settings.lanes, "weight": settings.weight}
+    loaded = trainer.loaded.varied([f"{key}={flow(value)}" for key, value in trainer.mixed({PSEUDO: part}).items()])
+    with trainer.new_console() as console:
+        task = task_of(loaded, trainer.corpora, console, trainer.interrupt.check)
+    assert isinstance(task, LanguageTask)
+    return task.beside[PSEUDO]
 
 
 def _refuse(loaded: Loaded) -> None:
     """Refuse what could only fail later, when much has been trained."""
     config = loaded.config
-    if not isinstance(config, ClassifyConfig | RateConfig):
-        known = " and ".join(f"`{name}`" for name, each in TASKS.items() if "pseudo" in each.model_fields)
+    if not isinstance(config, ClassifyConfig | RateConfig | LanguageConfig):
+        known = ", ".join(f"`{name}`" for name, each in TASKS.items() if "pseudo" in each.model_fields)
         raise UsageError(
             "there are no rounds for this task", why=f"they are for {known}, and the task here is `{config.task}`"
         )

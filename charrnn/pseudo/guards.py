@@ -7,8 +7,9 @@ from typing import Any
 
 from charrnn.config.schema.pseudo import Pseudo, Stop
 from charrnn.config.schema.pseudo_ratings import RatingStop
+from charrnn.config.schema.pseudo_texts import TextStop
 
-AnyStop = Stop | RatingStop
+AnyStop = Stop | RatingStop | TextStop
 _HIGHER = ("accuracy", "macro_f1")
 """The figures that are better the higher they are; all others are errors."""
 

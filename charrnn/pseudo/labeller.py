@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from charrnn.checkpoint.read import Checkpoint
-from charrnn.config.schema import Pseudo, RatingRounds
+from charrnn.config.schema import Pseudo, RatingRounds, TextRounds
 from charrnn.config.schema.pseudo import FineTune
 
 Record = dict[str, Any]
 """A part of a manifest, as JSON values."""
 
-Settings = Pseudo | RatingRounds
+Settings = Pseudo | RatingRounds | TextRounds
 """The `pseudo:` section of any task."""
 
 

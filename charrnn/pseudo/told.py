@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from charrnn.pseudo.told_labels import ToldLabels
 from charrnn.pseudo.told_ratings import ToldRatings
+from charrnn.pseudo.told_texts import ToldTexts
 
 
 class Told(Protocol):
@@ -44,7 +45,7 @@ class Told(Protocol):
         """What else is told of the rounds of a seed, line by line."""
 
 
-_TOLD: Mapping[str, Told] = {"classify": ToldLabels(), "rate": ToldRatings()}
+_TOLD: Mapping[str, Told] = {"classify": ToldLabels(), "rate": ToldRatings(), "language": ToldTexts()}
 
 
 def told_of(result: Mapping[str, Any]) -> Told:

@@ -7,7 +7,7 @@ import pytest
 
 from charrnn.config.load import load_config
 from charrnn.config.render import render
-from charrnn.config.schema import ClassifyConfig, Pseudo, RateConfig, RatingRounds, is_manner
+from charrnn.config.schema import ClassifyConfig, LanguageConfig, Pseudo, RateConfig, RatingRounds, is_manner
 from charrnn.errors import ConfigError
 
 HEAD = "task: classify\ncorpus: {source: words.csv}\n"
@@ -116,3 +116,14 @@ def test_keys_that_mean_nothing_for_ratings_are_refused(tmp_path: Path, section:
     with pytest.raises(ConfigError) as caught:
         load_ratings(tmp_path, section)
     assert message in caught.value.what
+
+
+def test_a_relative_text_starts_from_the_folder_of_the_config(tmp_path: Path) -> None:
+    text = "corpus: {source: a.txt}\npseudo: {text: {source: more.txt}}\n"
+    (tmp_path / "text.yaml").write_text(text, encoding="utf-8")
+    config = load_config(tmp_path / "text.yaml").config
+    assert isinstance(config, LanguageConfig)
+    assert config.pseudo is not None
+    assert config.pseudo.text is not None
+    assert config.pseudo.text.source == str(tmp_path / "more.txt")
+    assert (config.pseudo.rounds, config.pseudo.temperature, config.pseudo.teachers) == (1, 2.0, 1)

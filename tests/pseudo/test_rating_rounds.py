@@ -61,7 +61,8 @@ def rated(tmp_path: Path) -> PseudoLab:
 def rated_done(tmp_path_factory: pytest.TempPathFactory) -> PseudoLab:
     """Finished rounds in `out`, with two teachers that must agree; tests must not change them."""
     lab = new_lab(tmp_path_factory.mktemp("rated"))
-    lab.rounds("out", "pseudo.select={kind: agreement, teachers: 2, below: 0.3}", "pseudo.cap=25")
+    longer = "pseudo.max_steps=60"  # so that the students are better than round 0
+    lab.rounds("out", "pseudo.select={kind: agreement, teachers: 2, below: 0.3}", "pseudo.cap=25", longer)
     return lab
 
 
@@ -136,7 +137,8 @@ def test_a_student_is_a_run_like_any_other_and_the_report_tells_its_figures(rate
     (seed,) = result["seeds"]
     assert (result["task"], result["report"], result["headline"]) == ("rate", "test", True)
     best = min(range(3), key=lambda number: (seed["rounds"][number]["valid"]["mse"], number))
-    assert seed["handed_back"] == best
+    assert seed["handed_back"] == best > 0
+    assert (seed["control"]["trained"], seed["control"]["student"]["updates"]) == (True, 60)
     student = rated_done.path / "out" / seed["rounds"][best]["student"]["checkpoint"]
     control = rated_done.path / "out" / seed["control"]["student"]["checkpoint"]
     for figures, place in ((seed["figures"], student), (seed["control_figures"], control)):

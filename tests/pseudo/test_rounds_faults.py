@@ -173,7 +173,7 @@ def test_rounds_of_word_vectors_are_refused(lab: PseudoLab) -> None:
     (lab.path / "config.yaml").write_text("task: vectors\ncorpus: {source: words.csv}\n", encoding="utf-8")
     error = refused(lab, UsageError)
     assert "no rounds for this task" in error.what
-    assert "`classify` and `rate`, and the task here is `vectors`" in str(error.why)
+    assert "`language`, `classify`, `rate`, and the task here is `vectors`" in str(error.why)
 
 
 def test_only_items_that_lie_elsewhere_too_are_none_to_label(lab: PseudoLab) -> None:

@@ -47,6 +47,7 @@ def test_the_draw_is_a_function_of_the_seed_and_goes_on_beyond_a_block() -> None
     found = [draw_unrated(users, items, rated, 59_000, seed) for seed in (1, 1, 2)]
     assert found[0].of == 300 * 200
     assert len(found[0]) == 59_000
+    assert len(np.unique(found[0].users_N * 400 + found[0].items_N)) == 59_000
     np.testing.assert_array_equal(found[0].users_N, found[1].users_N)
     np.testing.assert_array_equal(found[0].items_N, found[1].items_N)
     assert (found[0].items_N % 2 == 1).all()
