@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from charrnn.checkpoint.layout import checkpoints
 from charrnn.config.load import Loaded, load_config
 from charrnn.logs.console import Console
 from charrnn.pseudo.command import pseudolabel
@@ -67,3 +69,14 @@ def new_lab(path: Path) -> PseudoLab:
     (path / "words.csv").write_text(words(), encoding="utf-8")
     (path / "config.yaml").write_text(CONFIG, encoding="utf-8")
     return PseudoLab(path)
+
+
+def all_that_came(folder: Path) -> list[Any]:
+    """Manifests, labels and weights, by their places."""
+    found: list[Any] = [json.loads((folder / "result.json").read_text()), (folder / "report.md").read_text()]
+    for path in sorted([*folder.rglob("labels.csv"), *folder.rglob("ratings.csv")]):
+        found += [str(path.relative_to(folder)), path.read_bytes()]
+    for run in sorted(path.parent for path in folder.rglob("checkpoints")):
+        last = checkpoints(run / "checkpoints")[-1]  # a signal leaves further ones
+        found += [str(last.relative_to(folder)), (last / "model.safetensors").read_bytes()]
+    return found

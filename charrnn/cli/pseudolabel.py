@@ -26,7 +26,7 @@ def pseudolabel(
     quiet: common.Quiet = False,
     as_json: common.Json = False,
 ) -> None:
-    """Label the unlabelled items, train students on them, and hold the best against the same model without them.
+    """Let a teacher label what has no label, train students on that, and hold the best against the same model without.
 
     What was stopped goes on with the same command. Prints the last figures of each seed and of its control, and where
     the report lies.

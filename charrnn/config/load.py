@@ -27,6 +27,7 @@ _PATHS = (
     ("model", "pretrained"),
     ("model", "input", "pretrained"),
     ("pseudo", "teacher"),
+    ("pseudo", "text", "source"),
     ("stream", "mix", "*", "source"),
     ("stream", "mix", "*", "corpus", "source"),
     ("stream", "mix", "*", "teacher"),

@@ -5,6 +5,9 @@ The file is a table as that of the corpus: its columns, its delimiter, its encod
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from charrnn.corpus.rating_rows import RatingRow, rating_rows
 from charrnn.corpus.ratings import Rated, RatingsCorpus
 from charrnn.corpus.table import rows
 from charrnn.errors import DataError
+from charrnn.files.atomic import write_bytes
 from charrnn.text.blocks import SourceFile, file_digest, read_blocks
 
 
@@ -81,3 +85,36 @@ class _Pairs:
                 hint="leave this line out",
             )
         return number
+
+
+def write_ratings(
+    path: Path, corpus: RatingsCorpus, rated: Rated, beside: Mapping[str, Sequence[object]] | None = None
+) -> None:
+    """Put ratings at `path` in one step, as a table that `read_ratings` reads.
+
+    Args:
+        path: where.
+        corpus: gives the ids, the columns, the delimiter and the encoding.
+        rated: the ratings.
+        beside: further columns for people, by name; they stand behind the others, and one whose name is that of
+            another column is left out. A table whose columns go by number has no line of names.
+
+    Raises:
+        StorageError: a write was refused.
+    """
+    settings = corpus.manifest.settings
+    names = settings.columns.user, settings.columns.item, settings.columns.rating
+    by_number = [name for name in names if isinstance(name, int)]
+    places = [number - 1 for number in by_number] or [0, 1, 2]
+    further = {name: values for name, values in (beside or {}).items() if name not in names}
+    out = io.StringIO()
+    table = csv.writer(out, delimiter=settings.delimiter, lineterminator="\n")
+    if not by_number:
+        table.writerow([*names, *further])
+    width = max(places) + 1
+    for number, (user, item, rating) in enumerate(zip(*rated, strict=True)):
+        row: list[object] = [""] * width
+        for place, value in zip(places, (corpus.users[user], corpus.items[item], str(rating)), strict=True):
+            row[place] = value
+        table.writerow([*row, *(values[number] for values in further.values())])
+    write_bytes(path, out.getvalue().encode(settings.encoding))

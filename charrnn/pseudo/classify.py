@@ -6,6 +6,7 @@ Arrays: S teachers, N candidates, M items of a split, C labels.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,16 @@ from torch import nn
 
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.schema import ClassifyConfig, Pseudo
+from charrnn.config.schema.pseudo import FineTune
 from charrnn.corpus.given_labels import GivenLabels, write_labels
 from charrnn.errors import ConfigError, DataError
 from charrnn.logs.console import Console
 from charrnn.pseudo.admit import admit
 from charrnn.pseudo.calibrate import Temperature, fit_temperature, softmax
 from charrnn.pseudo.candidates import candidates_of
-from charrnn.pseudo.labeller import Record
+from charrnn.pseudo.compare import mcnemar
+from charrnn.pseudo.guards import refusal
+from charrnn.pseudo.labeller import Record, Table
 from charrnn.pseudo.rightness import rightness
 from charrnn.pseudo.select import Called, Mask, balanced, passing
 from charrnn.runs.memory import out_of_memory
@@ -50,6 +54,9 @@ class ClassifyLabeller:
         DataError: there is nothing to label, or nothing to judge the rounds by.
         ConfigError: the config itself mixes test items in, and rounds may not.
     """
+
+    extra, name, things = "pseudo-labels", "labels.csv", "items"
+    since = 0
 
     def __init__(self, task: ClassifyTask, new_console: Callable[[], Console], check: Check) -> None:
         assert task.config.pseudo is not None
@@ -85,9 +92,43 @@ class ClassifyLabeller:
                 )
 
     @property
+    def table(self) -> Table:
+        """This one writes labels down."""
+        return self
+
+    @property
     def digest(self) -> str:
         """That of the corpus."""
         return self._corpus.digest
+
+    @property
+    def marks(self) -> Record:
+        """The corpus, and whether test items are learned from."""
+        return {"corpus_digest": self.digest, "transductive": self.transductive}
+
+    @property
+    def transductive(self) -> bool:
+        """As the config has it."""
+        return self._settings.transductive
+
+    @property
+    def report(self) -> str:
+        """As the config has it."""
+        return self._settings.report
+
+    @property
+    def finetune(self) -> FineTune | None:
+        """As the config has it."""
+        return self._settings.finetune
+
+    @property
+    def selection(self) -> Record:
+        """What is taken of the labels."""
+        return self._settings.model_dump(mode="json", include={"select", "balance", "cap", "calibrate"})
+
+    def refusal(self, counts: Record) -> str | None:
+        """See `charrnn.pseudo.guards`."""
+        return refusal(self._settings, counts)
 
     @property
     def about(self) -> Record:
@@ -115,7 +156,7 @@ class ClassifyLabeller:
         return admit(teacher, self._config, self._corpus)
 
     def label(self, teachers: Sequence[Checkpoint], path: Path) -> Record:
-        """Calibrate the teachers, label, select, balance, write; see `Labeller.label`."""
+        """Calibrate the teachers, label, select, balance, write; see `Table.label`."""
         found = [self._probabilities(teacher) for teacher in teachers]
         called = Called.of(np.stack([p_NC for p_NC, _ in found]))
         labelled_C = np.bincount(self._corpus.split("train").labels, minlength=len(self._corpus.labels))
@@ -191,14 +232,22 @@ class ClassifyLabeller:
         assert result is not None, "an empty split is refused before anything begins"
         return {"nats": result.mean, **numbers(result.figures)}
 
-    def right(self, model: Checkpoint, split: str) -> NDArray[np.bool_]:
+    def error(self, figures: Mapping[str, float]) -> float:
+        """The share of items that are called wrongly."""
+        return 1.0 - figures["accuracy"]
+
+    def paired(self, control: Checkpoint, student: Checkpoint, split: str) -> Record:
+        """McNemar's test."""
+        return {"mcnemar": asdict(mcnemar(*(self._right(model, split) for model in (control, student))))}
+
+    def _right(self, model: Checkpoint, split: str) -> NDArray[np.bool_]:
         """Of which items a model finds the true label the likeliest."""
         opened, device = self._open(model)
         said_M = self._scores(opened, split, device).argmax(-1)
         right_M: NDArray[np.bool_] = said_M == self._corpus.split(split).labels
         return right_M
 
-    def mixed(self, labels: Path) -> Mapping[str, Any]:
+    def mixed(self, labels: Path, teacher: Path) -> Mapping[str, Any]:
         """Rows of the items that were kept."""
         settings = self._settings
         own = {"temperature": settings.temperature} if settings.targets == "soft" else {}

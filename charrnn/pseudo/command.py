@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.config.load import Loaded
-from charrnn.config.schema import ClassifyConfig
+from charrnn.config.render import flow
+from charrnn.config.schema import TASKS, ClassifyConfig, LanguageConfig, Pseudo, RateConfig, TextRounds
 from charrnn.config.schema.schedule import PlateauSchedule
 from charrnn.config.schema.train import NtAsgdAverage
 from charrnn.errors import ConfigError, UsageError
@@ -16,13 +17,18 @@ from charrnn.files.lock import folder_lock
 from charrnn.logs.console import Console
 from charrnn.pseudo.classify import ClassifyLabeller
 from charrnn.pseudo.labeller import Labeller
+from charrnn.pseudo.language import LanguageLabeller
 from charrnn.pseudo.opening import REPORT, RESULT, clear, open_rounds, refuse_foreign
 from charrnn.pseudo.outcome import outcome, seed_outcome
+from charrnn.pseudo.rate import RateLabeller
 from charrnn.pseudo.report import markdown
 from charrnn.pseudo.rounds import Rounds
 from charrnn.pseudo.training import CHECKED, PSEUDO, Trainer
 from charrnn.runs.task import task_of
+from charrnn.tasks.beside import Beside
 from charrnn.tasks.classify import ClassifyTask
+from charrnn.tasks.language import LanguageTask
+from charrnn.tasks.rate import RateTask
 from charrnn.train.interrupt import Interrupt
 
 
@@ -87,20 +93,46 @@ def _labeller(trainer: Trainer) -> Labeller:
         task = task_of(trainer.loaded, trainer.corpora, console, check)
         for remark in task.remarks("valid"):
             console.note(remark)
-    assert isinstance(task, ClassifyTask), "other tasks have been refused"
-    return ClassifyLabeller(task, trainer.new_console, check)
+    match task:
+        case ClassifyTask():
+            return ClassifyLabeller(task, trainer.new_console, check)
+        case RateTask():
+            return RateLabeller(task, trainer.new_console, check)
+        case LanguageTask():
+            return LanguageLabeller(task, _text(trainer), check)
+    raise AssertionError("other tasks have been refused")
+
+
+def _text(trainer: Trainer) -> Beside | None:
+    """The text that teachers predict, prepared; None where it is the main one.
+
+    What cannot be prepared, or is too short, is told now, and not when a teacher has been trained.
+    """
+    settings = trainer.settings
+    assert isinstance(settings, TextRounds)
+    if settings.text is None:
+        return None
+    part = {"corpus": settings.text.model_dump(mode="json"), "lanes": settings.lanes, "weight": settings.weight}
+    loaded = trainer.loaded.varied([f"{key}={flow(value)}" for key, value in trainer.mixed({PSEUDO: part}).items()])
+    with trainer.new_console() as console:
+        task = task_of(loaded, trainer.corpora, console, trainer.interrupt.check)
+    assert isinstance(task, LanguageTask)
+    return task.beside[PSEUDO]
 
 
 def _refuse(loaded: Loaded) -> None:
     """Refuse what could only fail later, when much has been trained."""
     config = loaded.config
-    if not isinstance(config, ClassifyConfig):
-        raise UsageError("pseudo-labels are for the task `classify`", why=f"the task of this config is `{config.task}`")
+    if not isinstance(config, ClassifyConfig | RateConfig | LanguageConfig):
+        known = ", ".join(f"`{name}`" for name, each in TASKS.items() if "pseudo" in each.model_fields)
+        raise UsageError(
+            "there are no rounds for this task", why=f"they are for {known}, and the task here is `{config.task}`"
+        )
     if config.pseudo is None:
         raise UsageError(
             "this config does not say how to label",
             where="pseudo",
-            hint="add `pseudo: {select: {kind: confidence, above: 0.9}}`; see docs/pseudolabel.md",
+            hint="add `pseudo: {}`, and see docs/pseudolabel.md for its keys",
         )
     mix = config.model_dump(mode="json")["stream"].get("mix") or {}
     taken = [name for name in (PSEUDO, CHECKED) if name in mix]
@@ -108,13 +140,13 @@ def _refuse(loaded: Loaded) -> None:
         raise ConfigError(
             f"stream.mix.{taken[0]}: the rounds call a part of their own so", hint="give this part another name"
         )
-    if any(part["kind"] == "split" for part in mix.values()):
+    if any(part.get("kind") == "split" for part in mix.values()):
         raise ConfigError(
             "stream.mix: rounds are judged by the validation items, so none may be learned from",
             hint="remove the part {kind: split}; pseudo.finetune has a last stage for it",
         )
     blind = isinstance(config.train.schedule, PlateauSchedule) or isinstance(config.train.average, NtAsgdAverage)
-    if config.pseudo.finetune is not None and blind:
+    if isinstance(config.pseudo, Pseudo) and config.pseudo.finetune is not None and blind:
         raise ConfigError(
             "pseudo.finetune: there is no validation in that stage, and train.schedule `plateau` and train.average "
             "`nt-asgd` wait for one",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from charrnn.files.atomic import write_json
-from charrnn.pseudo.compare import mcnemar, relative_change, spread
+from charrnn.pseudo.compare import relative_change, spread
 from charrnn.pseudo.labeller import Labeller, Record
 from charrnn.pseudo.opening import RESULT
 from charrnn.pseudo.rounds import read_manifest
@@ -24,7 +23,7 @@ def seed_outcome(folder: Path, rounds: Record, trainer: Trainer, labeller: Label
         trainer: finds the models.
         labeller: measures them.
     """
-    split, path = trainer.settings.report, folder / RESULT
+    split, path = labeller.report, folder / RESULT
     if path.is_file():
         former = read_manifest(path)
         if former.get("report") == split:
@@ -33,15 +32,14 @@ def seed_outcome(folder: Path, rounds: Record, trainer: Trainer, labeller: Label
     back = Model.of(rounds["rounds"][rounds["handed_back"]]["student"])
     control = Model.of(rounds["control"]["student"])
     measured = {name: labeller.measure(trainer.open(m), split) for name, m in (("back", back), ("control", control))}
-    right = [labeller.right(trainer.open(model), split) for model in (control, back)]
     tuned = rounds["finetune"]
     result = {
         **rounds,
         "report": split,
         "figures": measured["back"],
         "control_figures": measured["control"],
-        "relative_error_change": relative_change(*(_error(measured[name]) for name in ("back", "control"))),
-        "mcnemar": asdict(mcnemar(*right)),
+        "relative_error_change": relative_change(*(labeller.error(measured[name]) for name in ("back", "control"))),
+        **labeller.paired(trainer.open(control), trainer.open(back), split),
         "finetune_figures": None
         if tuned is None
         else labeller.measure(trainer.open(Model.of(tuned["student"])), split),
@@ -64,21 +62,16 @@ def outcome(name: str, trainer: Trainer, labeller: Labeller, seeds: Sequence[Rec
     return {
         "config": name,
         "task": trainer.loaded.config.task,
-        "report": settings.report,
-        "transductive": settings.transductive,
-        "headline": not settings.transductive and settings.report == "test",
+        "report": labeller.report,
+        "transductive": labeller.transductive,
+        "headline": not labeller.transductive and labeller.report == "test",
         "settings": settings.model_dump(mode="json"),
         "data": {"corpus_digest": labeller.digest, **labeller.about},
         "over_seeds": {
-            "error": spread([_error(seed["figures"]) for seed in seeds]),
-            "control_error": spread([_error(seed["control_figures"]) for seed in seeds]),
+            "error": spread([labeller.error(seed["figures"]) for seed in seeds]),
+            "control_error": spread([labeller.error(seed["control_figures"]) for seed in seeds]),
             "relative_error_change": spread([seed["relative_error_change"] for seed in seeds]),
-            "finetune_error": spread([_error(figures) for figures in tuned]) if tuned else None,
+            "finetune_error": spread([labeller.error(figures) for figures in tuned]) if tuned else None,
         },
         "seeds": list(seeds),
     }
-
-
-def _error(figures: dict[str, float]) -> float:
-    """The share of items that are called wrongly."""
-    return 1.0 - figures["accuracy"]

@@ -13,14 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from charrnn.config.schema.pseudo import FineTune
 from charrnn.errors import DataError, DivergedError
 from charrnn.files import digest
 from charrnn.files.atomic import make_folder, move_folder, sweep, write_json
-from charrnn.pseudo.guards import best_round, refusal, stalled
+from charrnn.pseudo.guards import best_round, stalled
 from charrnn.pseudo.labeller import Labeller, Record
 from charrnn.pseudo.training import CHECKED, PSEUDO, Model, Trainer
 
-MANIFEST, LABELS, RUN, TEACHERS = "manifest.json", "labels.csv", "run", "teachers"
+MANIFEST, RUN, TEACHERS = "manifest.json", "run", "teachers"
 _PART = ".part"
 _SEEDS = 1 << 32
 _DONE = "all rounds are done"
@@ -53,17 +54,17 @@ class Rounds:
             CharRnnError: as `charrnn train` does, and where what lies there is damaged.
             Interrupted: a signal asked to stop; the same call goes on.
         """
-        settings = self.trainer.settings
+        settings, since = self.trainer.settings, self.labeller.since
         rounds, ended = [self._stage("round-0", self._first)], None
         while ended is None and len(rounds) <= settings.rounds:
             rounds.append(self._stage(f"round-{len(rounds)}", partial(self._next, rounds=tuple(rounds))))
-            ended = rounds[-1]["ended"] or stalled(settings.stop, rounds)
-        best = best_round(settings.stop, rounds)
+            ended = rounds[-1]["ended"] or stalled(settings.stop, rounds, since)
+        best = best_round(settings.stop, rounds, since)
         self._say(f"{ended or _DONE}; handing back round {best}")
         control = self._stage("control", partial(self._control, lineage=rounds[: best + 1]))
         tuned = None
-        if settings.finetune is not None:
-            tuned = self._stage("finetune", partial(self._finetune, best=rounds[best]))
+        if self.labeller.finetune is not None:
+            tuned = self._stage("finetune", partial(self._finetune, settings=self.labeller.finetune, best=rounds[best]))
         return {
             "seed": self.seed,
             "rounds": rounds,
@@ -85,8 +86,7 @@ class Rounds:
         return read_manifest(place / MANIFEST)
 
     def _manifest(self, stage: str, **own: Any) -> Record:
-        data = {"corpus_digest": self.labeller.digest, "transductive": self.trainer.settings.transductive}
-        return {"stage": stage, "seed": self.seed, **data, **own}
+        return {"stage": stage, "seed": self.seed, **self.labeller.marks, **own}
 
     def _say(self, text: str) -> None:
         self.trainer.say(f"seed {self.seed}: {text}")
@@ -103,7 +103,7 @@ class Rounds:
         """Round 0: the teacher, given or trained."""
         given, about = self.trainer.settings.teacher, {}
         if given is None:
-            self._say("round 0: training the teacher, without pseudo-labels")
+            self._say(f"round 0: training the teacher, without {self.labeller.extra}")
             found = self._trained(part, {})
         else:
             self._say(f"round 0: the teacher is {given}")
@@ -122,16 +122,19 @@ class Rounds:
                 return own
             self._say(f"round {len(rounds)}: training the student")
             start = Model.of(rounds[-1]["student"])
-            values = self._student(part / LABELS, start)
-            own |= self._trained(part, values)
+            own |= self._trained(part, self._student(part, start))
             # The labels will lie elsewhere in a moment, and `charrnn evaluate` should find them there.
-            self.trainer.refer(part / RUN, self.seed, self._student(_place(part) / LABELS, start))
+            self.trainer.refer(part / RUN, self.seed, self._student(_place(part), start))
             return own
         except DivergedError as error:
             return own | {"ended": f"a training diverged: {error.what}"}
 
     def _labelled(self, part: Path, own: Record, rounds: Sequence[Record]) -> Record:
-        """The manifest of a round as far as the labels, which are made now unless they are there."""
+        """The manifest of a round as far as the labels, which are made now unless they are there; of a table of them,
+        if there is one."""
+        table = self.labeller.table
+        if table is None:
+            return own | {"teachers": [rounds[-1]["student"]]}
         if (part / MANIFEST).is_file():
             former = read_manifest(part / MANIFEST)
             if former["ended"] is None:
@@ -139,15 +142,14 @@ class Rounds:
             return former
         teachers = self._teachers(part, rounds)
         self._say(f"round {len(rounds)}: labelling")
-        labels = self.labeller.label([self.trainer.open(teacher) for teacher in teachers], part / LABELS)
-        self._say(f"round {len(rounds)}: {labels['kept']:,} of {labels['candidates']:,} items kept")
-        settings = self.trainer.settings.model_dump(mode="json", include={"select", "balance", "cap", "calibrate"})
+        labels = table.label([self.trainer.open(teacher) for teacher in teachers], part / table.name)
+        self._say(f"round {len(rounds)}: {labels['kept']:,} of {labels['candidates']:,} {table.things} kept")
         own |= {
             "teachers": [teacher.moved(part, _place(part)).record() for teacher in teachers],
-            "selection": settings,
+            "selection": table.selection,
             "labels": labels,
-            "labels_sha256": digest.of_file(part / LABELS),
-            "ended": refusal(self.trainer.settings, labels),
+            "labels_sha256": digest.of_file(part / table.name),
+            "ended": table.refusal(labels),
         }
         write_json(part / MANIFEST, own)
         return own
@@ -160,35 +162,42 @@ class Rounds:
             self._say(f"round {len(rounds)}: training teacher {number}")
             values: dict[str, Any] = {}
             if former["round"] > 0:
-                own_former = Model.of(former["teachers"][number - 1])
-                values = self._student(self._labels(former), own_former)
+                values = self._student(self._done(former), Model.of(former["teachers"][number - 1]))
             run, seed = part / TEACHERS / str(number), _other_seed(self.seed, number)
             self.trainer.train(run, seed, values)
             found.append(self.trainer.model(run, seed))
         return found
 
-    def _student(self, labels: Path, start: Model) -> dict[str, Any]:
+    def _student(self, folder: Path, start: Model) -> dict[str, Any]:
         """The keys of a student's run.
 
         Args:
-            labels: the table of labels.
+            folder: that of the round, with the table of labels.
             start: its teacher.
         """
         settings, trainer = self.trainer.settings, self.trainer
         return {
-            **trainer.mixed({PSEUDO: self.labeller.mixed(labels.absolute())}),
+            **trainer.mixed({PSEUDO: self._mixed(folder, start)}),
             **trainer.updates(settings.max_steps),
             **trainer.beginning(start if settings.begin == "teacher" else None),
         }
 
-    def _labels(self, record: Record) -> Path:
-        """The table of labels of a round that is done."""
+    def _mixed(self, folder: Path, teacher: Model) -> Mapping[str, Any]:
+        """What a teacher says, as a part of every batch; the table of labels lies in `folder`."""
+        table = self.labeller.table
+        labels = folder if table is None else folder / table.name
+        return self.labeller.mixed(labels.absolute(), self.trainer.path(teacher))
+
+    def _done(self, record: Record) -> Path:
+        """The folder of a round that is done."""
         folder = self.folder / f"round-{record['round']}"
         self._intact(folder, record)
-        return folder / LABELS
+        return folder
 
     def _intact(self, folder: Path, record: Record) -> None:
-        path = folder / LABELS
+        if self.labeller.table is None:
+            return
+        path = folder / self.labeller.table.name
         if not path.is_file() or digest.of_file(path) != record["labels_sha256"]:
             raise DataError(
                 "the labels are not those that this round was made with",
@@ -198,7 +207,7 @@ class Rounds:
             )
 
     def _control(self, part: Path, lineage: Sequence[Record]) -> Record:
-        """The same model from the same seed after equally many updates, without pseudo-labels.
+        """The same model from the same seed after equally many updates, without what the teacher says.
 
         Args:
             part: where to work.
@@ -216,19 +225,18 @@ class Rounds:
         if fresh and not given and updates == first["student"]["updates"]:
             why = f"round 0 took as many updates from the same weights: {updates}"
             return self._manifest("control", trained=False, why=why, **same)
-        self._say(f"training the control: {updates} updates without pseudo-labels")
+        self._say(f"training the control: {updates} updates without {self.labeller.extra}")
         start = Model.of(first["student"]) if given and not fresh else None
         found = self._trained(part, {**self.trainer.updates(updates), **self.trainer.beginning(start)})
         begun = "from the given teacher's weights" if start else "from the same fresh weights as round 1"
         return self._manifest("control", trained=True, why=f"{updates} updates {begun}", **found)
 
-    def _finetune(self, part: Path, best: Record) -> Record:
+    def _finetune(self, part: Path, settings: FineTune, best: Record) -> Record:
         """The course's last stage: validation items with their true labels join in."""
-        settings = self.trainer.settings.finetune
-        assert settings is not None, "it is asked for"
         self._say("the last stage learns from the validation items, so there is no validation in it")
         checked = {"kind": "split", "split": "valid", "rows": settings.rows, "weight": 1.0}
-        labels = {PSEUDO: self.labeller.mixed(self._labels(best).absolute())} if best["round"] > 0 else {}
+        taught = best["round"] > 0
+        labels = {PSEUDO: self._mixed(self._done(best), Model.of(best["teachers"][0]))} if taught else {}
         values = {
             **self.trainer.mixed({**labels, CHECKED: checked}),
             **self.trainer.beginning(Model.of(best["student"])),

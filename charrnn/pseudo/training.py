@@ -11,10 +11,10 @@ from typing import Any, Self
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded
 from charrnn.config.render import flow, render
-from charrnn.config.schema import Pseudo
 from charrnn.errors import DataError
 from charrnn.files.atomic import write_text
 from charrnn.logs.console import Console
+from charrnn.pseudo.labeller import Settings
 from charrnn.runs.folder import RunFolder, find_checkpoint
 from charrnn.runs.start import train_run
 from charrnn.train.interrupt import Interrupt
@@ -84,9 +84,9 @@ class Trainer:
     interrupt: Interrupt
 
     @property
-    def settings(self) -> Pseudo:
+    def settings(self) -> Settings:
         """The `pseudo:` section."""
-        found: Pseudo = self.loaded.config.pseudo  # type: ignore[attr-defined]
+        found: Settings = self.loaded.config.pseudo  # type: ignore[attr-defined]
         return found
 
     def say(self, text: str) -> None:

@@ -58,7 +58,7 @@ def texts_beside(
     for name, part in parts_of(loaded.config).items():
         with _about(name):
             split, identity = _text(name, part, loaded, corpus, corpora, console, check)
-            teacher = None if part.teacher is None else _teacher(part, loaded.config, corpus.vocabulary)
+            teacher = None if part.teacher is None else open_teacher(part, loaded.config, corpus.vocabulary)
             found[name] = Beside(split, identity, part.lanes, part.weight, teacher)
             _refuse_short(name, found[name], loaded.config)
         told = "" if teacher is None else f", taught by {teacher.document['checkpoint']} ({teacher.document['which']})"
@@ -151,7 +151,13 @@ def _text(
     return ready.corpus.split("train"), ready.corpus.digest
 
 
-def _teacher(part: MixedText, config: Config, vocabulary: Vocabulary) -> Teacher:
+def open_teacher(part: MixedText, config: Config, vocabulary: Vocabulary) -> Teacher:
+    """The teacher that a part names, for a student of `config`.
+
+    Raises:
+        UsageError, CheckpointError: there is no such model, or it is none of lanes of a text.
+        DataError: it has another vocabulary.
+    """
     place = Path(str(part.teacher))
     checkpoint, which = find_checkpoint(place, place.parent)
     theirs = config_of(checkpoint)

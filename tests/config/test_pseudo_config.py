@@ -7,7 +7,7 @@ import pytest
 
 from charrnn.config.load import load_config
 from charrnn.config.render import render
-from charrnn.config.schema import ClassifyConfig, Pseudo, is_manner
+from charrnn.config.schema import ClassifyConfig, LanguageConfig, Pseudo, RateConfig, RatingRounds, is_manner
 from charrnn.errors import ConfigError
 
 HEAD = "task: classify\ncorpus: {source: words.csv}\n"
@@ -77,7 +77,53 @@ def test_a_single_run_does_not_look_at_it() -> None:
     assert is_manner("pseudo.select.kind")
 
 
-def test_only_classifiers_have_it(tmp_path: Path) -> None:
-    (tmp_path / "text.yaml").write_text("corpus: {source: text.txt}\npseudo: {}\n", encoding="utf-8")
+def test_word_vectors_have_none(tmp_path: Path) -> None:
+    (tmp_path / "text.yaml").write_text("task: vectors\ncorpus: {source: text.txt}\npseudo: {}\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="pseudo: no such key"):
         load_config(tmp_path / "text.yaml")
+
+
+def load_ratings(path: Path, section: str) -> RatingRounds:
+    (path / "ratings.yaml").write_text(f"task: rate\ncorpus: {{source: a.csv}}\npseudo: {section}\n", encoding="utf-8")
+    config = load_config(path / "ratings.yaml").config
+    assert isinstance(config, RateConfig)
+    assert config.pseudo is not None
+    return config.pseudo
+
+
+def test_ratings_have_a_section_of_their_own(tmp_path: Path) -> None:
+    found = load_ratings(tmp_path, "{teacher: runs/first}")
+    assert (found.select.kind, found.rows, found.pairs, found.teachers) == ("all", 256, 20_000, 1)
+    assert found.teacher == str(tmp_path / "runs/first")
+    assert load_ratings(tmp_path, "{select: {kind: agreement}, cap: 5}").teachers == 3
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ("{cap: 5}", "set select to {kind: agreement}"),
+        ("{targets: soft}", "pseudo.targets: no such key"),
+        ("{begin: teacher}", "pseudo.begin: no such key"),
+        ("{transductive: true}", "pseudo.transductive: no such key"),
+        ("{stop: {one_label_above: 0.5}}", "pseudo.stop.one_label_above: no such key"),
+        ("{stop: {better: accuracy}}", "pseudo.stop.better"),
+        ("{select: {kind: confidence}}", "pseudo.select.kind"),
+        ("{select: {kind: agreement, below: 0.0}}", "should be more than 0"),
+        ("{pairs: 0}", "should be 1 or more"),
+    ],
+)
+def test_keys_that_mean_nothing_for_ratings_are_refused(tmp_path: Path, section: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_ratings(tmp_path, section)
+    assert message in caught.value.what
+
+
+def test_a_relative_text_starts_from_the_folder_of_the_config(tmp_path: Path) -> None:
+    text = "corpus: {source: a.txt}\npseudo: {text: {source: more.txt}}\n"
+    (tmp_path / "text.yaml").write_text(text, encoding="utf-8")
+    config = load_config(tmp_path / "text.yaml").config
+    assert isinstance(config, LanguageConfig)
+    assert config.pseudo is not None
+    assert config.pseudo.text is not None
+    assert config.pseudo.text.source == str(tmp_path / "more.txt")
+    assert (config.pseudo.rounds, config.pseudo.temperature, config.pseudo.teachers) == (1, 2.0, 1)

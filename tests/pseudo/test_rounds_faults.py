@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 from lab import Stopper
-from pseudolab import PseudoLab, new_lab, words
+from pseudolab import PseudoLab, all_that_came, new_lab, words
 
-from charrnn.checkpoint.layout import checkpoints
 from charrnn.config.load import load_config
 from charrnn.errors import CharRnnError, CheckpointError, ConfigError, DataError, Interrupted, LockedError, UsageError
 from charrnn.files.lock import folder_lock
@@ -29,17 +28,6 @@ def train(lab: PseudoLab, name: str, config: str, *overrides: str) -> Path:
     with Console(quiet=True) as console:
         train_run(loaded, lab.path / name, "new", lab.path / "corpora", console, Interrupt())
     return lab.path / name
-
-
-def all_that_came(folder: Path) -> list[Any]:
-    """Manifests, labels and weights, by their places."""
-    found: list[Any] = [json.loads((folder / "result.json").read_text()), (folder / "report.md").read_text()]
-    for path in sorted(folder.rglob("labels.csv")):
-        found += [str(path.relative_to(folder)), path.read_bytes()]
-    for run in sorted(path.parent for path in folder.rglob("checkpoints")):
-        last = checkpoints(run / "checkpoints")[-1]  # a signal leaves further ones
-        found += [str(last.relative_to(folder)), (last / "model.safetensors").read_bytes()]
-    return found
 
 
 @pytest.mark.slow
@@ -67,18 +55,18 @@ def test_killed_between_two_steps_of_a_round_it_goes_on(
     lab: PseudoLab, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     """After the labels and before the student; after the student and before the folder has its name."""
-    from charrnn.pseudo import rounds
+    from charrnn.pseudo import classify, rounds
 
     lab.rounds("whole", *SHORT)
 
     def kill(*arguments: Any) -> None:
         raise Stopper.Killed
 
-    name = {"labelled": "refusal", "trained": "move_folder"}[moment]
-    known = getattr(rounds, name)
+    module, name = {"labelled": (classify, "refusal"), "trained": (rounds, "move_folder")}[moment]
+    known = getattr(module, name)
     with monkeypatch.context() as patch:
         patch.setattr(
-            rounds, name, lambda *given: kill() if "round-1" in str(given) or moment != "trained" else known(*given)
+            module, name, lambda *given: kill() if "round-1" in str(given) or moment != "trained" else known(*given)
         )
         with pytest.raises(Stopper.Killed):
             lab.rounds("broken", *SHORT)
@@ -181,9 +169,11 @@ def test_test_items_that_the_config_mixes_in_itself_are_refused(lab: PseudoLab) 
     assert "holds 1 items of the test split" in refused(lab, ConfigError, settings).what
 
 
-def test_rounds_of_a_language_model_are_refused(lab: PseudoLab) -> None:
-    (lab.path / "config.yaml").write_text("corpus: {source: words.csv}\n", encoding="utf-8")
-    assert "for the task `classify`" in refused(lab, UsageError).what
+def test_rounds_of_word_vectors_are_refused(lab: PseudoLab) -> None:
+    (lab.path / "config.yaml").write_text("task: vectors\ncorpus: {source: words.csv}\n", encoding="utf-8")
+    error = refused(lab, UsageError)
+    assert "no rounds for this task" in error.what
+    assert "`language`, `classify`, `rate`, and the task here is `vectors`" in str(error.why)
 
 
 def test_only_items_that_lie_elsewhere_too_are_none_to_label(lab: PseudoLab) -> None:

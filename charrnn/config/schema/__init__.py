@@ -21,6 +21,8 @@ from charrnn.config.schema.labelled import PLACES, Images, Labelled
 from charrnn.config.schema.mix import ItemMix
 from charrnn.config.schema.model import EmbeddingInput, Network
 from charrnn.config.schema.pseudo import Pseudo
+from charrnn.config.schema.pseudo_ratings import RatingRounds
+from charrnn.config.schema.pseudo_texts import TextRounds
 from charrnn.config.schema.rate import Factors, RatingBatches, RatingModel, Ratings
 from charrnn.config.schema.stream import Lanes, Stream, Windows
 from charrnn.config.schema.train import ClassifierTrain, LanguageTrain, RecurrentTrain, Train
@@ -39,10 +41,12 @@ __all__ = [
     "Network",
     "Pseudo",
     "RateConfig",
+    "RatingRounds",
     "Ratings",
     "RecurrentTrain",
     "Sample",
     "Section",
+    "TextRounds",
     "Train",
     "Tune",
     "VectorsConfig",
@@ -131,9 +135,21 @@ class LanguageConfig(Config):
     tune: Tune | None = None
     """For `charrnn tune` only; a single run does not look at it."""
 
+    pseudo: TextRounds | None = None
+    """For `charrnn pseudolabel` only; a single run does not look at it."""
+
     @model_validator(mode="after")
     def _the_engine_can(self) -> LanguageConfig:
         check_engine(self.model, self.train)
+        return self
+
+    @model_validator(mode="after")
+    def _predictions_have_lanes(self) -> LanguageConfig:
+        if self.pseudo is not None and isinstance(self.stream, Windows):
+            raise ValueError(
+                "pseudo: what a teacher predicts is learned in lanes beside those of the text: set stream.kind to "
+                "`lanes`, or remove the section"
+            )
         return self
 
     @model_validator(mode="after")
@@ -227,6 +243,9 @@ class RateConfig(Config):
 
     tune: Tune | None = None
     """For `charrnn tune` only; a single run does not look at it."""
+
+    pseudo: RatingRounds | None = None
+    """For `charrnn pseudolabel` only; a single run does not look at it."""
 
 
 class VectorsConfig(Config):

@@ -1,5 +1,5 @@
-"""`pseudo:` the rounds of `charrnn pseudolabel`: who labels what, what is taken of it, and when that ends; a single run
-ignores it."""
+"""`pseudo:` of `task: classify`: the rounds of `charrnn pseudolabel`: what is taken of what a teacher labels, and when
+that ends; a single run ignores it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from charrnn.config.schema.base import Count, Fraction, Section, default_kind
+from charrnn.config.schema.rounds import Begins, Patience, Positive, RowRounds
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
 
 
 class ConfidenceSelect(Section):
@@ -67,7 +67,7 @@ Select = Annotated[
 ]
 
 
-class Stop(Section):
+class Stop(Patience):
     """When the rounds end before their time. The best round by validation is handed back then, and round 0, the teacher
     without pseudo-labels, is one of them."""
 
@@ -76,9 +76,6 @@ class Stop(Section):
 
     one_label_above: Share = 0.95
     """Of the items that are kept a larger share than this has the same label. 1 lets even that go."""
-
-    patience: Count | None = 1
-    """So many rounds in a row are no better in validation than the best before them; `null` looks at them all."""
 
     better: Literal["accuracy", "macro_f1", "nats"] = "accuracy"
     """The figure of validation that rounds are compared by; of equals the one with fewer nats is better."""
@@ -94,24 +91,9 @@ class FineTune(Section):
     """Rows of validation items in each batch, on top of all others."""
 
 
-class Pseudo(Section):
-    """Rounds in which a teacher labels the items that have no label, and a student learns from both kinds."""
-
-    teacher: Annotated[str, Field(min_length=1)] | None = None
-    """A run's folder, or a checkpoint's, whose model labels in the first round; of a run it is the best checkpoint,
-    else the last. Relative to the config's folder. `null` trains one by this config: round 0."""
-
-    rounds: Count = 3
-    """Students at most; each is the next one's teacher, and labels everything anew."""
-
-    rows: Count = 16
-    """Rows of pseudo-labelled items in each batch, on top of the `stream.batch` rows of labelled ones."""
-
-    weight: Positive = 1.0
-    """How much such a row counts in the loss; a labelled one counts 1."""
-
-    ramp: Annotated[float, Field(ge=0.0)] = 0.0
-    """Epochs over which that weight rises from 0; 0 is at once."""
+class Pseudo(RowRounds, Begins):
+    """Rounds in which a teacher labels the items that have no label, and a student learns from both kinds. Every round
+    labels everything anew."""
 
     targets: Literal["hard", "soft"] = "hard"
     """What a student learns of such a row: the label, or the probabilities of all labels."""
@@ -119,16 +101,6 @@ class Pseudo(Section):
     temperature: Positive = 1.0
     """For `soft` targets: above 1 the teacher's probabilities are softened, and the student's scores divided by it
     (Hinton, Vinyals, Dean 2015)."""
-
-    begin: Literal["fresh", "teacher"] = "fresh"
-    """The first weights of a student: those that the seed gives to round 0 too, or its teacher's."""
-
-    max_steps: Count | None = None
-    """Updates of a student, in place of `train.epochs` and `train.max_steps`; `null` takes as many as `train:` says."""
-
-    checkpoint: Literal["best", "last"] = "best"
-    """Which model of a run teaches, is handed back and is reported: that of the validation with the fewest nats, or
-    that of the end."""
 
     calibrate: bool = True
     """Divide the scores of every teacher by the temperature under which its probabilities fit the validation items best
@@ -152,13 +124,6 @@ class Pseudo(Section):
     finetune: FineTune | None = None
     """A last stage that learns from the validation items too. There is no validation in it; only the figures of the
     test are told."""
-
-    seeds: Count = 1
-    """How often all of it is done: with `train.seed`, with the next one, and so on, for the spread."""
-
-    report: Literal["test", "valid"] = "test"
-    """The split that the last figures are of. `valid` spares the test items; rounds were chosen by it, so its figures
-    flatter."""
 
     @model_validator(mode="after")
     def _said_where_it_counts(self) -> Pseudo:
