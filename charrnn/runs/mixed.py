@@ -42,7 +42,7 @@ def mixed_document(task: Task) -> dict[str, Any]:
 def say_transductive(checkpoint: Checkpoint, split: str, console: Console) -> None:
     """Tell where a figure is of inputs that the model was trained on, though not with their labels."""
     for name, document in checkpoint.document("config").get("mix", {}).items():
-        if split == "test" and document["transductive"]:
+        if split == "test" and document.get("transductive"):
             inputs = document["transductive"]
             console.note(
                 f"transductive: this model was trained on {inputs} inputs of the test split (stream.mix.{name})"
@@ -52,7 +52,7 @@ def say_transductive(checkpoint: Checkpoint, split: str, console: Console) -> No
 def learned(checkpoint: Checkpoint, split: str) -> bool:
     """Whether a model was trained on the items of `split` besides those of `train`."""
     mixed = checkpoint.document("config").get("mix", {}).values()
-    return split == "valid" and any(document["validation"] for document in mixed)
+    return split == "valid" and any(document.get("validation") for document in mixed)
 
 
 def no_validation(task: Task) -> DataError:

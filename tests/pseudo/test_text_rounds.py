@@ -243,7 +243,7 @@ def test_what_could_not_end_well_does_not_begin(
 def test_a_teacher_of_another_vocabulary_or_of_windows_is_refused(texts: PseudoLab) -> None:
     (texts.path / "other.txt").write_text(TEXT.replace("a", "é"), encoding="utf-8")
     other = train(texts, "other", CONFIG.replace("text.txt", "other.txt").replace("abc", "bc"), "train.max_steps=2")
-    with pytest.raises(DataError, match="^the teacher has another vocabulary") as caught:
+    with pytest.raises(DataError, match=r"^the teacher has another vocabulary") as caught:
         texts.rounds("out", f"pseudo.teacher={other}")
     assert "id 2: b here, a there" in str(caught.value.why)
     windows = CONFIG.replace("{lanes: 4, chunk: 10}", "{kind: windows, length: 8}").split("pseudo:")[0]
