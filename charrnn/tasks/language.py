@@ -67,9 +67,15 @@ class LanguageTask:
         return self._training_stream(part)
 
     def _training_stream(self, part: Split) -> TokenStream | MixedStream:
-        settings, tokens, seed = self.config.stream, len(part.tokens), self.config.train.seed
+        settings, plan = self.config.stream, self._training_plan(part)
         assert isinstance(settings, Lanes), "windows have a plan of their own"
-        plan = LanePlan(
+        rings = [text.ring(name, settings, self.config.train.seed) for name, text in self.beside.items()]
+        return MixedStream(part.tokens, plan, rings) if rings else TokenStream(part.tokens, plan)
+
+    def _training_plan(self, part: Split) -> LanePlan:
+        settings, tokens = self.config.stream, len(part.tokens)
+        assert isinstance(settings, Lanes), "windows have a plan of their own"
+        return LanePlan(
             tokens,
             lanes=auto_lanes(tokens, settings.chunk) if settings.lanes == "auto" else settings.lanes,
             chunk=settings.chunk,
@@ -78,10 +84,8 @@ class LanguageTask:
             shifted=settings.offset == "random",
             reset_chance=settings.reset_chance,
             documents=part.documents,
-            seed=seed,
+            seed=self.config.train.seed,
         )
-        rings = [text.ring(name, settings, seed) for name, text in self.beside.items()]
-        return MixedStream(part.tokens, plan, rings) if rings else TokenStream(part.tokens, plan)
 
     def model(self) -> nn.Module:
         """A model with fresh weights, on the CPU."""

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.config.schema import Contexts
+from charrnn.config.schema.vectors import Contexts
 from charrnn.corpus.words import Words
 from charrnn.stream.contexts import ContextBatch, ContextStream
 

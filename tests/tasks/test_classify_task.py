@@ -1,4 +1,4 @@
-"""What the task `classify` counts: its own items only, each as its source weighs it; what is mixed in stands apart.
+"""What the task `classify` counts: its own items only; what is mixed in stands apart, as its source weighs it.
 
 Shapes: B rows, C classes.
 """
@@ -19,8 +19,9 @@ from charrnn.config.schema import ClassifyConfig, config_from
 from charrnn.contracts import Loss
 from charrnn.models.core import Draws
 from charrnn.stream.items import MixPlan, OncePlan
-from charrnn.stream.sequences import SequenceBatch, Sequences
+from charrnn.stream.sequences import SequenceBatch
 from charrnn.tasks.classify import ClassifyTask
+from charrnn.tasks.mixed_items import sequences_of
 
 CPU = torch.device("cpu")
 ROWS = "text,label\n" + "".join(f"{'ab'[n % 2] * (1 + n % 3)}{n},{'xyz'[n % 3]}\n" for n in range(12))
@@ -39,14 +40,14 @@ def work(tmp_path: Path) -> Workplace:
     return Workplace(tmp_path)
 
 
-def task_of(work: Workplace, mixed: Any = None, corpus: dict[str, Any] | None = None, **keys: Any) -> ClassifyTask:
+def task_of(work: Workplace, corpus: dict[str, Any] | None = None, **keys: Any) -> ClassifyTask:
     if corpus is None:
         work.write("items", ROWS)
     settings = {"source": "items", "split": [1, 0, 0], **(corpus or {})}
     model = {"input": {"kind": "values"}} if "kind" in settings else {}
     config = config_from({"task": "classify", "corpus": settings, "model": model, "stream": {"batch": 4}, **keys})
     assert isinstance(config, ClassifyConfig)
-    return ClassifyTask(config, work.corpus(**settings), mixed)
+    return ClassifyTask(config, work.corpus(**settings))
 
 
 def batch(labels: list[int], weights: list[float], **more: Any) -> SequenceBatch:
@@ -63,9 +64,9 @@ def nats(row: int, label: int) -> float:
     return float(-LOGITS_BC[row].log_softmax(0)[label])
 
 
-def test_the_loss_is_the_nats_of_each_label_as_it_weighs(work: Workplace) -> None:
-    found = loss(task_of(work), batch([0, 1, 0, 2], [1.0, 0.5, 1.0, 0.0]))
-    expected = [nats(0, 0), 0.5 * nats(1, 1), nats(2, 0), 0.0]
+def test_the_loss_is_the_nats_of_each_label(work: Workplace) -> None:
+    found = loss(task_of(work), batch([0, 1, 0, 2], [1.0] * 4))
+    expected = [nats(0, 0), nats(1, 1), nats(2, 0), nats(3, 2)]
     assert found.each.tolist() == pytest.approx(expected)
     assert (int(found.count), dict(found.parts), dict(found.state)) == (4, {}, {})
     assert found.outputs is not None
@@ -99,18 +100,24 @@ def test_smoothed_labels_steer_training_and_no_figure(work: Workplace) -> None:
 
 
 def test_sources_share_every_batch_of_training_and_of_nothing_else(work: Workplace) -> None:
-    other = Sequences(np.array([3, 3, 4], np.uint16), np.array([0, 2, 3], np.uint64), np.array([1, 2], np.int32))
-    task = task_of(work, {"pseudo": (other, 3, 0.5)}, corpus={"split": ["rest", 2, 0], "source": _written(work)})
+    checked = {"kind": "split", "split": "valid", "rows": 3, "weight": 0.5}
+    mixed = {"batch": 1, "mix": {"checked": checked}}
+    task = task_of(work, {"split": ["rest", 2, 0], "source": _written(work)}, stream=mixed)
     stream = task.stream("train")
     assert stream is not None
     assert isinstance(stream.plan, MixPlan)
     assert [(part.name, part.items, part.rows, part.weight) for part in stream.plan.parts] == [
         ("train", 10, 1, 1.0),
-        ("pseudo", 2, 3, 0.5),
+        ("checked", 2, 3, 0.5),
     ]
     read = stream.batch(0, CPU)
     assert read.weight_B.tolist() == [1.0, 0.5, 0.5, 0.5]
-    assert {"pseudo": slice(1, 4)} == dict(read.shares)
+    assert {"checked": slice(1, 4)} == dict(read.shares)
+    assert task.stream("valid") is None, "it is learned from"
+
+
+def test_validation_reads_every_item_once(work: Workplace) -> None:
+    task = task_of(work, {"split": ["rest", 2, 0], "source": _written(work)})
     valid = task.stream("valid")
     assert valid is not None
     assert isinstance(valid.plan, OncePlan)
@@ -129,7 +136,7 @@ def test_values_of_pictures_are_shares_of_the_highest_there_can_be(work: Workpla
     work.write("items", idx(pictures))
     work.write("named", idx(np.array([0, 1, 0, 1], np.uint8)))
     task = task_of(work, corpus={"kind": "images", "labels": "named", "split": [1, 0, 0]})
-    sequences = task.sequences("train")
+    sequences = sequences_of(task.corpus, "train")
     assert (len(sequences), sequences.highest, sequences.lengths(np.arange(4)).tolist()) == (4, 255, [2] * 4)
     stream = task.stream("train")
     assert stream is not None
@@ -141,7 +148,7 @@ def test_values_of_pictures_are_shares_of_the_highest_there_can_be(work: Workpla
 def test_pictures_of_digits_have_values_up_to_16(work: Workplace) -> None:
     pytest.importorskip("sklearn")
     task = task_of(work, corpus={"kind": "images", "source": "builtin:digits"})
-    assert task.sequences("valid").highest == 16
+    assert sequences_of(task.corpus, "valid").highest == 16
 
 
 def test_a_checkpoint_knows_the_labels_in_their_order(work: Workplace) -> None:
