@@ -66,9 +66,11 @@ def items(checkout: Path) -> dict[str, tuple[str, ...]]:
         (checkout / f"lines/{label}.{label}").write_text("\n".join(f"{label} {i}" for i in range(80)), encoding="utf-8")
     lines = [f"{'ham' if i % 3 else 'spam'}\tmessage {i} of {i * i}" for i in range(90)]
     (checkout / "table").write_text("\n".join(lines), encoding="utf-8")
-    (checkout / "pictures").write_bytes(idx(np.arange(90 * 28 * 28).reshape(90, 28, 28) % 251))
+    values = np.arange(90 * 28 * 28).reshape(90, 28, 28)
+    (checkout / "pictures").write_bytes(idx(values % 251))
+    (checkout / "others").write_bytes(idx(values % 241))
     (checkout / "numbers").write_bytes(idx(np.arange(90) % 10))
-    pictures = {"source": "pictures", "labels": "numbers", "test_source": "pictures", "test_labels": "numbers"}
+    pictures = {"source": "pictures", "labels": "numbers", "test_source": "others", "test_labels": "numbers"}
     return {
         "folder": (f"corpus.source={checkout / 'lines'}",),
         "table": (f"corpus.source={checkout / 'table'}",),
