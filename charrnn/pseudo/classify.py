@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from charrnn.checkpoint.read import Checkpoint
-from charrnn.config.schema import ClassifyConfig, Pseudo
+from charrnn.config.schema import Pseudo
 from charrnn.config.schema.pseudo import FineTune
 from charrnn.corpus.given_labels import GivenLabels, write_labels
 from charrnn.errors import ConfigError, DataError
@@ -27,11 +27,10 @@ from charrnn.pseudo.candidates import candidates_of
 from charrnn.pseudo.compare import mcnemar
 from charrnn.pseudo.guards import refusal
 from charrnn.pseudo.labeller import Record, Table
+from charrnn.pseudo.opened import opened
 from charrnn.pseudo.rightness import rightness
 from charrnn.pseudo.select import Called, Mask, balanced, passing
 from charrnn.runs.memory import out_of_memory
-from charrnn.runs.plan import apply_plan, make_plan
-from charrnn.runs.use import config_of
 from charrnn.stream.items import ItemStream, OncePlan
 from charrnn.stream.sequences import filling
 from charrnn.tasks.classify import ClassifyTask
@@ -39,7 +38,6 @@ from charrnn.tasks.mixed_items import sequences_of
 from charrnn.text.watch import Check, Progress, no_progress
 from charrnn.train.evaluate import evaluate
 from charrnn.train.loop import numbers
-from charrnn.train.state import load_model
 
 
 class ClassifyLabeller:
@@ -217,18 +215,12 @@ class ClassifyLabeller:
         return scores
 
     def _open(self, checkpoint: Checkpoint) -> tuple[nn.Module, torch.device]:
-        """The model of a checkpoint, on its device and in evaluation mode; it may be larger or smaller than ours."""
-        config = config_of(checkpoint)
-        assert isinstance(config, ClassifyConfig), "a teacher of another task is refused"
-        device = apply_plan(make_plan(self._config.train, checkpoint.document("config")["plan"]))
-        model = ClassifyTask(config, self._corpus).model().to(device)
-        load_model(model, checkpoint)
-        return model.eval(), device
+        return opened(checkpoint, self._config, lambda config: ClassifyTask(config, self._corpus))
 
     def measure(self, model: Checkpoint, split: str) -> dict[str, float]:
         """`nats`, `accuracy`, `macro_f1` and `calibration_error`."""
-        opened, device = self._open(model)
-        result = evaluate(self._task, opened, split, device, self._check)
+        network, device = self._open(model)
+        result = evaluate(self._task, network, split, device, self._check)
         assert result is not None, "an empty split is refused before anything begins"
         return {"nats": result.mean, **numbers(result.figures)}
 
@@ -242,8 +234,8 @@ class ClassifyLabeller:
 
     def _right(self, model: Checkpoint, split: str) -> NDArray[np.bool_]:
         """Of which items a model finds the true label the likeliest."""
-        opened, device = self._open(model)
-        said_M = self._scores(opened, split, device).argmax(-1)
+        network, device = self._open(model)
+        said_M = self._scores(network, split, device).argmax(-1)
         right_M: NDArray[np.bool_] = said_M == self._corpus.split(split).labels
         return right_M
 

@@ -16,22 +16,20 @@ from numpy.typing import NDArray
 from torch import nn
 
 from charrnn.checkpoint.read import Checkpoint
-from charrnn.config.schema import Lanes, LanguageConfig, TextRounds
+from charrnn.config.schema import Lanes, TextRounds
 from charrnn.config.schema.mixed_text import MixedText
 from charrnn.errors import DataError
 from charrnn.files import digest
 from charrnn.pseudo.admit import other_data
 from charrnn.pseudo.compare import wilcoxon
 from charrnn.pseudo.labeller import Record
+from charrnn.pseudo.opened import opened
 from charrnn.runs.memory import out_of_memory
 from charrnn.runs.mixed_texts import open_teacher
-from charrnn.runs.plan import apply_plan, make_plan
-from charrnn.runs.use import config_of
 from charrnn.tasks.beside import Beside
 from charrnn.tasks.language import LanguageTask
 from charrnn.text.watch import Check
 from charrnn.train.evaluate import evaluate
-from charrnn.train.state import load_model
 
 _TARGETS = "soft, predicted while the student trains: there is no table of labels"
 
@@ -110,19 +108,13 @@ class LanguageLabeller:
         return other_data(teacher, self._corpus.digest, "passages")
 
     def _open(self, checkpoint: Checkpoint) -> tuple[nn.Module, torch.device]:
-        """The model of a checkpoint, on its device and in evaluation mode; it may be larger or smaller than ours."""
-        config = config_of(checkpoint)
-        assert isinstance(config, LanguageConfig), "a teacher of another task is refused"
-        device = apply_plan(make_plan(self._config.train, checkpoint.document("config")["plan"]))
-        model = LanguageTask(config, self._corpus).model().to(device)
-        load_model(model, checkpoint)
-        return model.eval(), device
+        return opened(checkpoint, self._config, lambda config: LanguageTask(config, self._corpus))
 
     def measure(self, model: Checkpoint, split: str) -> dict[str, float]:
         """`nats`, bits per character and per byte, and perplexity."""
-        opened, device = self._open(model)
+        network, device = self._open(model)
         with out_of_memory(self._config):
-            result = evaluate(self._task, opened, split, device, self._check)
+            result = evaluate(self._task, network, split, device, self._check)
         assert result is not None, "an empty split is refused, or not reported"
         return self._task.metrics(result.mean, split)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from charrnn.checkpoint.read import Checkpoint
-from charrnn.config.schema import RateConfig, RatingRounds
+from charrnn.config.schema import RatingRounds
 from charrnn.config.schema.pseudo_ratings import CloseSelect
 from charrnn.corpus.given_ratings import write_ratings
 from charrnn.corpus.manifest import SPLITS
@@ -27,15 +27,13 @@ from charrnn.pseudo.admit import OWN, first_difference, other_data, same_task
 from charrnn.pseudo.compare import wilcoxon
 from charrnn.pseudo.guards import too_few
 from charrnn.pseudo.labeller import Record, Table
+from charrnn.pseudo.opened import opened
 from charrnn.pseudo.unrated import draw_unrated
 from charrnn.runs.memory import out_of_memory
-from charrnn.runs.plan import apply_plan, make_plan
-from charrnn.runs.use import config_of
 from charrnn.tasks.rate import RateTask
 from charrnn.text.watch import Check
 from charrnn.train.evaluate import evaluate
 from charrnn.train.loop import numbers
-from charrnn.train.state import load_model
 
 Floats = NDArray[np.float64]
 
@@ -193,18 +191,12 @@ class RateLabeller:
         return ratings
 
     def _open(self, checkpoint: Checkpoint) -> tuple[nn.Module, torch.device]:
-        """The model of a checkpoint, on its device and in evaluation mode; it may be of another kind than ours."""
-        config = config_of(checkpoint)
-        assert isinstance(config, RateConfig), "a teacher of another task is refused"
-        device = apply_plan(make_plan(self._config.train, checkpoint.document("config")["plan"]))
-        model = RateTask(config, self._corpus).model().to(device)
-        load_model(model, checkpoint)
-        return model.eval(), device
+        return opened(checkpoint, self._config, lambda config: RateTask(config, self._corpus))
 
     def measure(self, model: Checkpoint, split: str) -> dict[str, float]:
         """`mse`, `rmse`, `mae`, and what there is of users and items that training has not seen."""
-        opened, device = self._open(model)
-        result = evaluate(self._task, opened, split, device, self._check)
+        network, device = self._open(model)
+        result = evaluate(self._task, network, split, device, self._check)
         assert result is not None, "an empty split is refused before anything begins"
         return {**self._task.metrics(result.mean, split), **numbers(result.figures)}
 

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from charrnn.stream.chance import uniforms
-from charrnn.stream.gather import Share, TokenBatch, write_rows
+from charrnn.stream.gather import Share, TokenBatch, TokenStream, write_rows
 from charrnn.stream.lanes import LanePlan, RowPlan, begins_document, by_column
 
 
@@ -100,21 +100,19 @@ class MixedRows:
     keep: int
 
 
-class MixedStream:
-    """Batches of the lanes of several texts.
+class MixedStream(TokenStream):
+    """Batches of the lanes of several texts. An epoch is a pass over the main text.
 
     Args:
         tokens: the split of the main text.
-        plan: its lanes; a pass over them is an epoch.
+        plan: its lanes.
         rings: the other texts, in the order of their rows.
     """
 
-    positions = False
-    """The columns of a chunk are no positions after a cold start."""
+    plan: LanePlan
 
     def __init__(self, tokens: np.ndarray, plan: LanePlan, rings: Sequence[Ring]) -> None:
-        self.tokens = tokens
-        self.plan = plan
+        super().__init__(tokens, plan)
         self.rings = rings
         ends = plan.lanes + np.cumsum([ring.cut.lanes for ring in rings])
         self._rows = [slice(int(end) - ring.cut.lanes, int(end)) for end, ring in zip(ends, rings, strict=True)]
@@ -123,16 +121,6 @@ class MixedStream:
     def rows(self) -> int:
         """B."""
         return self._rows[-1].stop if self._rows else self.plan.lanes
-
-    @property
-    def columns(self) -> int:
-        """T; a chunk of random length may be longer."""
-        return self.plan.columns
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Batches in one pass over the main text."""
-        return self.plan.steps_per_epoch
 
     @property
     def reading(self) -> Mapping[str, int]:

@@ -43,7 +43,7 @@ class LanguageTask:
         self.beside = beside or {}
         self.vocabulary = corpus.vocabulary
 
-    def stream(self, split: str, cut: tuple[int, int] | None = None) -> TokenStream | MixedStream | None:
+    def stream(self, split: str, cut: tuple[int, int] | None = None) -> TokenStream | None:
         """Training lanes for `train`, evaluation lanes for the other splits, or windows for all of them; None where the
         split is empty.
 
@@ -66,7 +66,7 @@ class LanguageTask:
             )
         return self._training_stream(part)
 
-    def _training_stream(self, part: Split) -> TokenStream | MixedStream:
+    def _training_stream(self, part: Split) -> TokenStream:
         settings, plan = self.config.stream, self._training_plan(part)
         assert isinstance(settings, Lanes), "windows have a plan of their own"
         rings = [text.ring(name, settings, self.config.train.seed) for name, text in self.beside.items()]
