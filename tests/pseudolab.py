@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab import Stopper
+
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.config.load import Loaded, load_config
+from charrnn.errors import Interrupted
 from charrnn.logs.console import Console
 from charrnn.pseudo.command import pseudolabel
 from charrnn.train.interrupt import Interrupt
@@ -62,6 +66,17 @@ class PseudoLab:
         folder, corpora = self.path / name, self.path / "corpora"
         new_console = lambda: Console(quiet=True)  # noqa: E731
         return pseudolabel(self.loaded(*overrides), folder, corpora, new_console, interrupt or Interrupt(), force)
+
+    def lives(self, name: str, *overrides: str, hard: bool, after: Sequence[int]) -> int:
+        """Do rounds that are stopped after so many looks at the signals, go on, are stopped again, until they are done;
+        say how often that was."""
+        lives = 0
+        for looks in (*after, 10**9):
+            try:
+                self.rounds(name, *overrides, interrupt=Stopper(looks, hard))
+            except (Stopper.Killed, Interrupted):
+                lives += 1
+        return lives
 
 
 def new_lab(path: Path) -> PseudoLab:

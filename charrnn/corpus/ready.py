@@ -40,6 +40,12 @@ class Prepared(Generic[C]):
     lost: tuple[str, ...] = ()
 
 
+def named_by(corpora: Path, digest: str) -> Path | None:
+    """The folder whose name ends with the beginning of this digest, as that of a prepared corpus does; None where there
+    is none."""
+    return min(corpora.glob(f"*-{digest[:8]}"), default=None)
+
+
 def found_or_made(
     kind: type[C], folder: Path, identity: str, files: Collection[str], make: Callable[[], None]
 ) -> Prepared[C]:

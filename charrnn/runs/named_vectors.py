@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charrnn.checkpoint.read import Checkpoint
+from charrnn.corpus.ready import named_by
 from charrnn.errors import CheckpointError, UsageError
 
 
@@ -39,8 +40,7 @@ class Origin:
 
     def data(self) -> Path | None:
         """The prepared corpus that the model was trained on; None where it is not there."""
-        digest = self.checkpoint.document("config")["corpus_digest"]
-        return next(iter(sorted(self.corpora.glob(f"*-{digest[:8]}"))), None)
+        return named_by(self.corpora, self.checkpoint.document("config")["corpus_digest"])
 
     def needed(self, for_what: str, otherwise: str = "") -> Path:
         """The same, for what nothing else tells; `otherwise` is another way out.

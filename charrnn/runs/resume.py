@@ -14,6 +14,7 @@ from charrnn.config.load import Loaded, flatten
 from charrnn.config.render import flow
 from charrnn.config.schema import Config, config_from, is_by_content
 from charrnn.contracts import Corpus
+from charrnn.corpus.ready import named_by
 from charrnn.errors import ConfigError, DataError
 from charrnn.runs.use import config_of
 from charrnn.text.vocabulary import Vocabulary
@@ -106,9 +107,8 @@ def check_model(checkpoint: Checkpoint, loaded: Loaded) -> None:
 def as_prepared(checkpoint: Checkpoint, loaded: Loaded, corpora: Path) -> Loaded:
     """The config under the name that the data of a checkpoint were prepared with, where they are still there; else
     under that of its folder."""
-    digest = checkpoint.document("config")["corpus_digest"][:8]
-    there = sorted(corpora.glob(f"*-{digest}"))
-    return replace(loaded, name=there[0].name.removesuffix(f"-{digest}") if there else loaded.base.name)
+    there = named_by(corpora, checkpoint.document("config")["corpus_digest"])
+    return replace(loaded, name=loaded.base.name if there is None else there.name.rpartition("-")[0])
 
 
 def check_corpus(checkpoint: Checkpoint, corpus: Corpus) -> None:

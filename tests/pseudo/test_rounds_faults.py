@@ -12,7 +12,7 @@ from lab import Stopper
 from pseudolab import PseudoLab, all_that_came, new_lab, words
 
 from charrnn.config.load import load_config
-from charrnn.errors import CharRnnError, CheckpointError, ConfigError, DataError, Interrupted, LockedError, UsageError
+from charrnn.errors import CharRnnError, CheckpointError, ConfigError, DataError, LockedError, UsageError
 from charrnn.files.lock import folder_lock
 from charrnn.logs.console import Console
 from charrnn.runs.start import train_run
@@ -37,13 +37,7 @@ def test_killed_anywhere_and_gone_on_with_it_comes_to_the_same(tmp_path: Path, h
     settings = ("pseudo.max_steps=9", "pseudo.begin=teacher", "train.max_steps=12", "pseudo.finetune={epochs: 1}")
     lab = new_lab(tmp_path)
     lab.rounds("whole", *settings)
-    lives = 0
-    for after in (2, 9, 14, 30, 21, 17, 26, 13, 33, 8, 19, 10**9):
-        try:
-            lab.rounds("broken", *settings, interrupt=Stopper(after, hard))
-        except (Stopper.Killed, Interrupted):
-            lives += 1
-    assert lives >= 5
+    assert lab.lives("broken", *settings, hard=hard, after=(2, 9, 14, 30, 21, 17, 26, 13, 33, 8, 19)) >= 5
     whole, broken = (all_that_came(tmp_path / name) for name in ("whole", "broken"))
     assert len(whole) == len(broken) > 15
     assert whole == broken

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lab import TEXT, Stopper
+from lab import TEXT
 from pseudolab import PseudoLab, all_that_came
 
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import load_config
 from charrnn.config.schema import LanguageConfig
-from charrnn.errors import CharRnnError, CheckpointError, ConfigError, DataError, Interrupted, UsageError
+from charrnn.errors import CharRnnError, CheckpointError, ConfigError, DataError, UsageError
 from charrnn.logs.console import Console
 from charrnn.runs.evaluate import Wanted, evaluate_run
 from charrnn.runs.folder import RunFolder
@@ -192,13 +192,7 @@ def test_killed_anywhere_and_gone_on_with_it_comes_to_the_same(tmp_path: Path, h
     settings = ("pseudo.rounds=2", "pseudo.max_steps=15", "pseudo.stop.patience=null", "train.max_steps=12")
     lab = new_lab(tmp_path)
     lab.rounds("whole", *settings)
-    lives = 0
-    for after in (9, 40, 31, 60, 45, 52, 70, 38, 64, 90, 10**9):
-        try:
-            lab.rounds("broken", *settings, interrupt=Stopper(after, hard))
-        except (Stopper.Killed, Interrupted):
-            lives += 1
-    assert lives >= 3
+    assert lab.lives("broken", *settings, hard=hard, after=(9, 40, 31, 60, 45, 52, 70, 38, 64, 90)) >= 3
     whole, broken = (all_that_came(tmp_path / name) for name in ("whole", "broken"))
     assert len(whole) == len(broken) >= 8
     assert whole == broken
