@@ -26,6 +26,8 @@ PARTS = ("train", "unlabelled", "valid", "test")
 TRAIN_PART, UNLABELLED_PART, VALID_PART, TEST_PART = range(4)
 _SPLITS = np.array([TRAIN_PART, VALID_PART, TEST_PART], np.uint8)
 
+_UNLEARNED = "a label would have no item to learn from"
+
 
 @dataclass(frozen=True)
 class Allotment:
@@ -73,7 +75,7 @@ def allot(rows: Rows, settings: LabelledSource) -> Allotment:
     low_D, high_D = label_range(rows.labels_N, items_N, len(keys_D2))
     if settings.labelled is not None:
         candidates = np.flatnonzero((split_D == TRAIN_PART) & (low_D == high_D))
-        kept = choose(keys_D2[candidates, 1], low_D[candidates], rows.labels, settings.labelled, settings.source)
+        kept = choose(keys_D2[candidates, 1], low_D[candidates], rows.labels, settings)
         keeps_D = np.zeros(len(keys_D2), bool)
         keeps_D[candidates[kept]] = True
         parts_N[own_N & (parts_N == TRAIN_PART) & ~keeps_D[items_N]] = UNLABELLED_PART
@@ -125,16 +127,28 @@ def label_range(
 
 
 def choose(
-    hashes: NDArray[np.uint64], labels: NDArray[np.int32], names: tuple[str, ...], total: int, source: str
+    hashes: NDArray[np.uint64], labels: NDArray[np.int32], names: tuple[str, ...], settings: LabelledSource
 ) -> NDArray[np.int64]:
-    """Which of these items keep their label: of each label those with the lowest hashes.
+    """Which of these items keep their label: those with the lowest hashes, of each label or of all.
 
-    So a larger total keeps all that a smaller one keeps, as long as no label runs out of items.
+    So a larger number keeps all that a smaller one keeps, as long as no label runs out of items.
 
     Raises:
         DataError: a label would have no item, or there are too few.
     """
+    total = settings.labelled
+    assert total is not None, "some are to be chosen"
     available = np.bincount(labels, minlength=len(names)).tolist()
+    _refuse_too_few(available, names, total, settings.source)
+    if settings.labelled_shares == "natural":
+        return _drawn(hashes, labels, names, total, settings.source)
+    order = np.lexsort((hashes, labels))
+    starts = np.cumsum([0, *available[:-1]]).tolist()
+    shares = quotas(available, total)
+    return np.concatenate([order[start : start + share] for start, share in zip(starts, shares, strict=True)])
+
+
+def _refuse_too_few(available: list[int], names: tuple[str, ...], total: int, source: str) -> None:
     if total > sum(available):
         raise DataError(
             f"corpus.labelled is {total:,}, and training has {sum(available):,} items with a single label",
@@ -145,15 +159,29 @@ def choose(
     if missing or total < len(names):
         few = f"there are {len(names)} labels and corpus.labelled is {total}"
         raise DataError(
-            "a label would have no item to learn from",
+            _UNLEARNED,
             where=source,
             why=f"no item of training has the label {missing[0]!r} and no other" if missing else few,
             hint="join labels, or set corpus.labelled: null" if missing else "raise corpus.labelled, or join labels",
         )
-    order = np.lexsort((hashes, labels))
-    starts = np.cumsum([0, *available[:-1]]).tolist()
-    shares = quotas(available, total)
-    return np.concatenate([order[start : start + share] for start, share in zip(starts, shares, strict=True)])
+
+
+def _drawn(
+    hashes: NDArray[np.uint64], labels: NDArray[np.int32], names: tuple[str, ...], total: int, source: str
+) -> NDArray[np.int64]:
+    """The first items by their hashes, whatever their labels are; each label must be among them."""
+    chosen = np.argsort(hashes, kind="stable")[:total]
+    missing = [
+        name for name, count in zip(names, np.bincount(labels[chosen], minlength=len(names)), strict=True) if not count
+    ]
+    if missing:
+        raise DataError(
+            _UNLEARNED,
+            where=source,
+            why=f"none of the {total} items that were drawn has the label {missing[0]!r}",
+            hint="raise corpus.labelled, or set corpus.labelled_shares: equal",
+        )
+    return chosen
 
 
 def quotas(available: list[int], total: int) -> list[int]:

@@ -27,10 +27,11 @@ from charrnn.pseudo.candidates import candidates_of
 from charrnn.pseudo.compare import mcnemar
 from charrnn.pseudo.guards import refusal
 from charrnn.pseudo.labeller import Record, Table
-from charrnn.pseudo.opened import opened
+from charrnn.pseudo.opened import opened, weights_sha256
 from charrnn.pseudo.rightness import rightness
 from charrnn.pseudo.select import Called, Mask, balanced, passing
 from charrnn.runs.memory import out_of_memory
+from charrnn.stream.chance import uniforms
 from charrnn.stream.items import ItemStream, OncePlan
 from charrnn.stream.sequences import filling
 from charrnn.tasks.classify import ClassifyTask
@@ -122,7 +123,7 @@ class ClassifyLabeller:
     @property
     def selection(self) -> Record:
         """What is taken of the labels."""
-        return self._settings.model_dump(mode="json", include={"select", "balance", "cap", "calibrate"})
+        return self._settings.model_dump(mode="json", include={"select", "balance", "cap", "keep", "calibrate"})
 
     def refusal(self, counts: Record) -> str | None:
         """See `charrnn.pseudo.guards`."""
@@ -159,7 +160,8 @@ class ClassifyLabeller:
         called = Called.of(np.stack([p_NC for p_NC, _ in found]))
         labelled_C = np.bincount(self._corpus.split("train").labels, minlength=len(self._corpus.labels))
         passed_N = passing(self._settings.select, called)
-        kept_N = balanced(self._settings.balance, self._settings.cap, called, passed_N, labelled_C)
+        ranks_N = self._ranks(called, teachers)
+        kept_N = balanced(self._settings.balance, self._settings.cap, called.label_N, ranks_N, passed_N, labelled_C)
         of = self._candidates
         given = GivenLabels(
             of.parts,
@@ -182,6 +184,12 @@ class ClassifyLabeller:
             "lowest_confidence": self._lowest(called, kept_N),
             "right": rightness(called, kept_N, of.truth_N),
         }
+
+    def _ranks(self, called: Called, teachers: Sequence[Checkpoint]) -> NDArray[np.float64]:
+        """Which of too many stay: those with the highest numbers. What is drawn is drawn anew for other teachers."""
+        if self._settings.keep == "surest":
+            return called.confidence_N
+        return uniforms(len(self._candidates), self._config.train.seed, "kept", *map(weights_sha256, teachers))
 
     def _probabilities(self, teacher: Checkpoint) -> tuple[NDArray[np.float64], Temperature]:
         """What a teacher makes of the candidates, p_NC, and its temperature."""

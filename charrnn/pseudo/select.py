@@ -64,42 +64,46 @@ def passing(select: Select, called: Called) -> Mask:
             counts_C = np.bincount(called.label_N, minlength=called.p_NC.shape[1])
             # without rounding 0.07 of 100 would be a little more than 7
             wanted_C = [math.ceil(round(select.share * count, 9)) for count in counts_C.tolist()]
-            return surest(called, np.ones(len(called.label_N), bool), wanted_C)
+            return foremost(called.confidence_N, called.label_N, np.ones(len(called.label_N), bool), wanted_C)
         case AgreementSelect():
             return called.alike_N & (called.confidence_N > select.above)
         case AllSelect():
             return np.ones(len(called.label_N), bool)
 
 
-def surest(called: Called, among_N: Mask, wanted_C: list[int]) -> Mask:
-    """The surest `wanted_C` items of each label of those in `among_N`, or all where there are fewer."""
+def foremost(rank_N: NDArray[np.float64], label_N: NDArray[np.int64], among_N: Mask, wanted_C: list[int]) -> Mask:
+    """Of those in `among_N` the `wanted_C` items of each label that rank highest, or all where there are fewer."""
     taken_N = np.zeros(len(among_N), bool)
     for label, wanted in enumerate(wanted_C):
-        there = np.flatnonzero(among_N & (called.label_N == label))
-        order = np.argsort(-called.confidence_N[there], kind="stable")
+        there = np.flatnonzero(among_N & (label_N == label))
+        order = np.argsort(-rank_N[there], kind="stable")
         taken_N[there[order[:wanted]]] = True
     return taken_N
 
 
-def balanced(balance: str, cap: int | None, called: Called, passed_N: Mask, labelled_C: NDArray[np.int64]) -> Mask:
+def balanced(
+    balance: str,
+    cap: int | None,
+    label_N: NDArray[np.int64],
+    rank_N: NDArray[np.float64],
+    passed_N: Mask,
+    labelled_C: NDArray[np.int64],
+) -> Mask:
     """What is left of the items in `passed_N` once labels are balanced and their number is capped.
 
     Args:
         balance: `none`, `equal`, or `labelled`: in the proportions of the labelled items.
         cap: the most items in all.
-        called: what the teachers say.
+        label_N: what the teachers call each item.
+        rank_N: those that rank highest stay.
         passed_N: the items to choose from.
         labelled_C: the labelled items of each label.
     """
     if balance == "none":
-        order = np.flatnonzero(passed_N)
-        order = order[np.argsort(-called.confidence_N[order], kind="stable")]
-        kept_N = np.zeros(len(passed_N), bool)
-        kept_N[order[:cap]] = True
-        return kept_N
-    there_C = np.bincount(called.label_N[passed_N], minlength=len(labelled_C)).tolist()
+        return foremost(rank_N, np.zeros_like(label_N), passed_N, [len(passed_N) if cap is None else cap])
+    there_C = np.bincount(label_N[passed_N], minlength=len(labelled_C)).tolist()
     parts_C = labelled_C.tolist() if balance == "labelled" else [1] * len(there_C)
-    return surest(called, passed_N, _in_proportion(there_C, parts_C, cap))
+    return foremost(rank_N, label_N, passed_N, _in_proportion(there_C, parts_C, cap))
 
 
 def _in_proportion(there_C: list[int], parts_C: list[int], cap: int | None) -> list[int]:

@@ -15,6 +15,7 @@ from charrnn.errors import DataError
 from charrnn.files.atomic import write_text
 from charrnn.logs.console import Console
 from charrnn.pseudo.labeller import Settings
+from charrnn.pseudo.opened import weights_sha256
 from charrnn.runs.folder import RunFolder, find_checkpoint
 from charrnn.runs.start import train_run
 from charrnn.train.interrupt import Interrupt
@@ -22,7 +23,6 @@ from charrnn.train.interrupt import Interrupt
 PSEUDO, CHECKED = "pseudo", "checked"
 """What the parts of a mix are called that hold pseudo-labelled items, and validation items with their true labels."""
 
-_MODEL = "model.safetensors"
 _ALWAYS = {
     # Rounds are compared after equally many updates, and each run keeps its best checkpoint and its newest.
     "train.early_stop": None,
@@ -148,11 +148,11 @@ class Trainer:
             DataError: it is another one.
         """
         checkpoint = Checkpoint.open(self.path(model))
-        if _sha256(checkpoint) != model.sha256:
+        if weights_sha256(checkpoint) != model.sha256:
             raise DataError(
                 "this is not the model that the rounds were made with",
                 where=checkpoint.folder,
-                why=f"SHA-256 of its tensors: {_sha256(checkpoint)[:16]}… now, {model.sha256[:16]}… then",
+                why=f"SHA-256 of its tensors: {weights_sha256(checkpoint)[:16]}… now, {model.sha256[:16]}… then",
                 hint="bring the former one back, or begin anew with --force or --out DIR",
             )
         return checkpoint
@@ -174,7 +174,7 @@ class Trainer:
         if last or self.settings.checkpoint == "last":
             chosen = end
         place = os.path.relpath(chosen.folder, self.top)
-        return Model(place, chosen.step, end.step, seed, _sha256(chosen))
+        return Model(place, chosen.step, end.step, seed, weights_sha256(chosen))
 
     def given(self, teacher: str) -> Model:
         """The teacher that the config names.
@@ -184,9 +184,5 @@ class Trainer:
             CheckpointError: it has no readable checkpoint.
         """
         checkpoint, _ = find_checkpoint(Path(teacher), Path(teacher).parent)
-        return Model(str(checkpoint.folder.absolute()), checkpoint.step, checkpoint.step, None, _sha256(checkpoint))
-
-
-def _sha256(checkpoint: Checkpoint) -> str:
-    """That of its tensors, wherever they lie."""
-    return checkpoint.files.get(_MODEL, (0, ""))[1]
+        place, step = str(checkpoint.folder.absolute()), checkpoint.step
+        return Model(place, step, step, None, weights_sha256(checkpoint))

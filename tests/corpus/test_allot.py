@@ -198,7 +198,18 @@ def test_parts_are_made_of_narrow_arrays() -> None:
 
 def test_the_choice_follows_its_own_half_of_the_keys() -> None:
     hashes, labels = np.array([5, 4, 3, 2, 1, 0], np.uint64), np.array([0, 1, 0, 1, 0, 1], np.int32)
-    assert sorted(choose(hashes, labels, ("x", "y"), 3, "source").tolist()) == [2, 4, 5]
+    assert sorted(choose(hashes, labels, ("x", "y"), Table(source="s", labelled=3)).tolist()) == [2, 4, 5]
+    drawn = Table(source="s", labelled=3, labelled_shares="natural")
+    assert sorted(choose(hashes, labels, ("x", "y"), drawn).tolist()) == [3, 4, 5]
+
+
+def test_items_are_drawn_whatever_their_labels_are_but_each_label_must_be_among_them() -> None:
+    hashes, labels = np.arange(10, dtype=np.uint64), np.array([0] * 8 + [1] * 2, np.int32)
+    drawn = Table(source="s", labelled=9, labelled_shares="natural")
+    assert sorted(choose(hashes, labels, ("x", "y"), drawn).tolist()) == [*range(9)]
+    with pytest.raises(DataError) as caught:
+        choose(hashes, labels, ("x", "y"), drawn.model_copy(update={"labelled": 8}))
+    assert caught.value.why == "none of the 8 items that were drawn has the label 'y'"
 
 
 def test_which_labels_are_kept_rests_on_the_half_of_the_keys_that_splits_do_not() -> None:

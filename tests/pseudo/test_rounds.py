@@ -155,6 +155,20 @@ def test_the_same_command_does_nothing_again(done: PseudoLab) -> None:
 
 
 @pytest.mark.slow
+def test_items_that_are_drawn_are_not_the_surest_and_are_drawn_anew_in_every_round(lab: PseudoLab) -> None:
+    lab.rounds("out", "pseudo.keep=drawn", "pseudo.balance=equal", "pseudo.cap=12", "pseudo.select={kind: all}")
+    kept = []
+    for number in (1, 2):
+        rows = table_of(lab.path / f"out/seed-1/round-{number}/labels.csv")
+        kept.append([row["item"] for row in rows if row["kept"] == "1"])
+        called = {name: [row for row in rows if row["label"] == name] for name in corpus_of(lab).labels}
+        for own in called.values():
+            surest = sorted(own, key=lambda row: -float(row["confidence"]))[:4]
+            assert sum(row["kept"] == "1" for row in own) == 4
+            assert any(row["kept"] == "0" for row in surest)
+    assert kept[0] != kept[1]
+
+
 def test_more_seeds_may_be_added(lab: PseudoLab) -> None:
     one = lab.rounds("out", "pseudo.rounds=1")
     two = lab.rounds("out", "pseudo.rounds=1", "pseudo.seeds=2")

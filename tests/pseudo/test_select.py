@@ -102,7 +102,7 @@ def test_one_teacher_who_says_otherwise_is_enough_to_refuse() -> None:
 def test_a_cap_alone_takes_the_surest(rows: list[list[int]], cap: int | None, passes: list[bool]) -> None:
     one, passed = called(rows), np.array(passes[: len(rows)])
     order = sorted(taken(passed), key=lambda i: (-one.confidence_N[i], i))
-    kept = balanced("none", cap, one, passed, np.array([1, 1, 1]))
+    kept = balanced("none", cap, one.label_N, one.confidence_N, passed, np.array([1, 1, 1]))
     assert taken(kept) == sorted(order if cap is None else order[:cap])
 
 
@@ -119,14 +119,15 @@ def test_balance_keeps_the_largest_counts_in_proportion(rows: list[list[int]], c
     ends += [cap / sum(parts[label] for label in present)] if cap is not None else []
     wanted = [int(parts[label] * min(ends) + 1e-9) if label in present else 0 for label in range(3)]
 
-    kept = taken(balanced(balance, cap, one, passed, labelled))
+    kept = taken(balanced(balance, cap, one.label_N, one.confidence_N, passed, labelled))
     assert kept == plainly_surest(one, list(range(len(rows))), wanted)
     assert cap is None or len(kept) <= cap
 
 
 def test_a_label_that_nothing_is_called_does_not_empty_the_others() -> None:
     one = called([[4, 1, 1], [5, 1, 1], [1, 4, 1], [1, 1, 1]])
-    kept = balanced("equal", None, one, np.array([True, True, True, False]), np.array([1, 1, 1]))
+    passed = np.array([True, True, True, False])
+    kept = balanced("equal", None, one.label_N, one.confidence_N, passed, np.array([1, 1, 1]))
     assert taken(kept) == [1, 2]
 
 

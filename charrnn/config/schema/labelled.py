@@ -61,9 +61,12 @@ class LabelledSource(Source):
     training or validation is told; they stay."""
 
     labelled: Count | None = None
-    """Keep the labels of so many distinct items of the training split, of each label equally many (a label that has
-    fewer gives all it has). The others become unlabelled; what they truly are is for reports only. An item with several
-    labels is not chosen. `null` keeps all."""
+    """Keep the labels of so many distinct items of the training split. The others become unlabelled; what they truly
+    are is for reports only. An item with several labels is not chosen. `null` keeps all."""
+
+    labelled_shares: Literal["equal", "natural"] = "equal"
+    """Which items those are: of each label `equal`ly many (a label that has fewer gives all it has), or drawn whatever
+    their label is, as if somebody had labelled some that came along."""
 
     unlabelled_source: Place | None = None
     """More items for training, without labels; read like `source`."""

@@ -109,11 +109,15 @@ class Pseudo(RowRounds, Begins):
     select: Select = ConfidenceSelect()
 
     balance: Literal["none", "equal", "labelled"] = "none"
-    """Take equally many of each label, or as the labelled items have them: the surest ones of what `select` leaves. A
-    label that no item is called has none."""
+    """Take equally many of each label, or as the labelled items have them, of what `select` leaves. A label that
+    no item is called has none."""
 
     cap: Count | None = None
-    """At most so many items: the surest ones, in the proportions of `balance`."""
+    """At most so many items, in the proportions of `balance`."""
+
+    keep: Literal["surest", "drawn"] = "surest"
+    """Which items stay where `balance` or `cap` take less than there are: the surest, or some drawn by chance. A common
+    label's surest items are its easiest, and say little; drawn ones are as hard as all that `select` leaves."""
 
     stop: Stop = Stop()
 
