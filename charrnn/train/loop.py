@@ -112,8 +112,9 @@ class Training:
                 self.interrupt.check()
                 self._update()
                 self._log_when_due()
-        except Interrupted:
-            self.saver.save(self.state)
+        except Interrupted as stop:
+            self._save()
+            stop.step = self.state.step
             raise
 
     def _update(self) -> None:
@@ -209,9 +210,14 @@ class Training:
         if not (state.ended or improved or due or self.interrupt.take_save()):
             return
         try:
-            self.saver.save(state)
+            self._save()
         except DivergedError as error:
             self._recover(error.what, {})
+
+    def _save(self) -> None:
+        began = self.clock()
+        self.saver.save(self.state)
+        self.interrupt.saved(self.clock() - began)
 
     def _record(self, split: str) -> dict[str, Any]:
         epoch = self.state.step / self.stream.steps_per_epoch
