@@ -116,7 +116,8 @@ def charrnn(*arguments: str) -> None:
 
 
 def _serve() -> None:
-    for module in ("charrnn.cli.main", "charrnn.logs.console", "charrnn.pseudo.command", "charrnn.runs.start"):
+    # torch._dynamo is loaded by the first optimizer, and takes longer than all the rest.
+    for module in ("torch._dynamo", "charrnn.cli.main", "charrnn.pseudo.command", "charrnn.train.interrupt"):
         importlib.import_module(module)
     for line in sys.stdin:
         order = json.loads(line)
@@ -178,3 +179,4 @@ def _wait(pid: int, kill_after: float | None) -> dict[str, Any]:
 
 if __name__ == "__main__":
     _serve()
+    os._exit(0)  # to take torch down would take a second

@@ -229,3 +229,14 @@ def test_old_checkpoints_go_and_the_best_stays(lab: Lab) -> None:
     assert outcome["best"]["step"] in steps
     assert len([step for step in steps if step != outcome["best"]["step"]]) == 2
     assert steps[-1] == outcome["step"]
+
+
+def test_a_finished_run_that_was_killed_before_its_pointers_were_moved_gets_them(lab: Lab) -> None:
+    lab.train("run")
+    pointed = {name: (lab.path / "run" / name).read_text() for name in ("best", "last")}
+    earliest = checkpoints(lab.path / "run" / "checkpoints")[0].name
+    for name in pointed:
+        (lab.path / "run" / name).write_text(earliest + "\n")
+    lab.train("run", "resume")
+    assert {name: (lab.path / "run" / name).read_text() for name in pointed} == pointed
+    assert earliest + "\n" not in pointed.values()
