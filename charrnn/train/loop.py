@@ -207,7 +207,8 @@ class Training:
         state = self.state
         improved = state.best is not None and state.best["step"] == state.step
         due = not state.skipped and self.saver.due(state.step, self.stream.steps_per_epoch)
-        if not (state.ended or improved or due or self.interrupt.take_save()):
+        asked = self.interrupt.take_save()  # a checkpoint that falls due anyway is the one that was asked for
+        if not (state.ended or improved or due or asked):
             return
         try:
             self._save()
