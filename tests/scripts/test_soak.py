@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +150,9 @@ def test_a_page_without_a_place_for_the_table_is_refused() -> None:
 def test_the_page_is_drawn_from_the_record() -> None:
     page = soak.PAGE.read_text(encoding="utf-8")
     assert soak.drawn(page, recording.read(soak.RECORD)) == page
+
+
+def test_the_page_names_tests_that_are_there() -> None:
+    named = re.findall(r"`(tests/\S+)`", soak.PAGE.read_text(encoding="utf-8"))
+    assert len(named) > 10
+    assert [path for path in named if not (soak.ROOT / path).exists()] == []
