@@ -116,8 +116,9 @@ def charrnn(*arguments: str) -> None:
 
 
 def _serve() -> None:
-    # torch._dynamo is loaded by the first optimizer, and takes longer than all the rest.
-    for module in ("torch._dynamo", "charrnn.cli.main", "charrnn.pseudo.command", "charrnn.train.interrupt"):
+    # torch._dynamo is loaded by the first optimizer, and takes longer than all the rest; the last two are for children.
+    ours = "charrnn.cli.main", "charrnn.pseudo.command", "charrnn.logs.logger"
+    for module in ("torch._dynamo", *ours, "killing", "signalling"):
         importlib.import_module(module)
     for line in sys.stdin:
         order = json.loads(line)

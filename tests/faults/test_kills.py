@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import lab
@@ -12,7 +11,7 @@ import pytest
 from killing import Work, nothing_half_written, verified
 from lab import Lab, same_run
 from ledger import Ledger
-from nursery import Nursery, nursery
+from nursery import Nursery
 
 from charrnn.checkpoint.layout import checkpoints, step_of
 from charrnn.runs.claim import owned
@@ -21,12 +20,6 @@ pytestmark = pytest.mark.slow
 
 TEXT = "".join(f"{i * i} and {i % 97} make another line\n" for i in range(40_000))
 """More than one block of it is read."""
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[Nursery]:
-    with nursery() as made:
-        yield made
 
 
 def test_training(processes: Nursery, tmp_path: Path, ledger: Ledger) -> None:
