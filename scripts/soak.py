@@ -141,7 +141,7 @@ def section(found: dict[str, Any]) -> str:
         lines.append(f"| {told} | {tried:,} | {tried - lost:,} | {f'**{lost:,}**' if lost else 0} |")
     tests, commit = found["tests"], f"commit {found['commit']}, " if "commit" in found else ""
     failed = f"**{tests['failed']} failed**" if tests["failed"] else "none failed"
-    out = f", {tests['skipped']} were left out on this machine" if tests["skipped"] else ""
+    out = f", {tests['skipped']} left out on this machine" if tests["skipped"] else ""
     where = f"{found['machine']}, torch {found['torch']}; {found['minutes']:g} minutes"
     lines += ["", f"{found['date']}, {commit}{where}; {tests['passed']} tests passed, {failed}{out}."]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""Kills at an instant of choice: by the clock, or in the middle of the n-th file operation; and what must hold after one.
+"""Kills at an instant of choice, by the clock or in the middle of the n-th file operation; and what must hold after it.
 
 The functions that take a number run in a child of a nursery.
 """
@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import nursery
+import pytest
 from ledger import Count
 from nursery import End, Nursery
-from pytest import MonkeyPatch
 
 from charrnn.checkpoint.layout import MANIFEST, step_of
 from charrnn.checkpoint.read import Checkpoint
@@ -91,7 +91,7 @@ class _HalfWritten:
 def operations(last: int | None) -> Iterator[_Operations]:
     """Count the file operations of the block; kill this process in the middle of number `last`."""
     counted = _Operations(last)
-    with MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         for name in OPERATIONS:
             patch.setattr(os, name, counted.counted(getattr(os, name)))
         patch.setattr(atomic, "_exchange", counted.counted(atomic._exchange))

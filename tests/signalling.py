@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import nursery
-from pytest import MonkeyPatch
+import pytest
 
 PHASES = {
     "prepare": ("charrnn.corpus.build", "Build._encode", 1),
@@ -35,7 +35,7 @@ COUNTS = "saves"
 class Signals:
     """Sends signals to this very process, in front of one call, and counts the checkpoints from then on."""
 
-    def __init__(self, phases: Sequence[str], numbers: Sequence[int], patch: MonkeyPatch) -> None:
+    def __init__(self, phases: Sequence[str], numbers: Sequence[int], patch: pytest.MonkeyPatch) -> None:
         self.numbers, self.sent, self.saves = numbers, 0, 0
         for phase in phases:
             module, name, call = PHASES[phase]
@@ -70,7 +70,7 @@ class Signals:
 
 def charrnn_signalled(phases: Sequence[str], numbers: Sequence[int], *arguments: str) -> None:
     """The program, which sends itself these signals in each of the phases."""
-    with MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         signals = Signals(phases, numbers, patch)
         try:
             nursery.charrnn(*arguments)

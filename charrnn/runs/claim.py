@@ -21,8 +21,9 @@ from charrnn.runs.use import config_of
 
 @contextmanager
 def owned(folder: Path) -> Iterator[RunFolder]:
-    """A run's folder, locked, without what a killed process left half-written in it. One that was made here and in which
-    no run has begun goes again; nothing else does.
+    """A run's folder, locked; what a killed process left half-written in it is gone.
+
+    A folder that was made here and in which no run has begun goes again; nothing else does.
 
     Raises:
         LockedError: another process owns it.

@@ -100,7 +100,9 @@ def test_a_job_that_could_not_go_on_does_not_begin(cluster: Cluster) -> None:
 
 def test_sigterm_to_the_shell_neither_ends_it_nor_is_passed_on(cluster: Cluster) -> None:
     """SLURM tells charrnn itself; a second SIGTERM would let it leave without saving."""
-    saving = "#!/bin/sh\ntrap 'echo told >> told.log' TERM\ntouch ready\nwhile [ ! -e end ]; do sleep 0.02; done\nexit 143\n"
+    saving = (
+        "#!/bin/sh\ntrap 'echo told >> told.log' TERM\ntouch ready\nwhile [ ! -e end ]; do sleep 0.02; done\nexit 143\n"
+    )
     (cluster.path / "charrnn").write_text(saving)
     job = subprocess.Popen(["bash", str(SCRIPT), *TRAIN], cwd=cluster.path, env=cluster.environ())
     wait_for(cluster.path / "ready", job)

@@ -132,7 +132,7 @@ def test_the_table() -> None:
         "| b fault | 4 | 3 | **1** |",
         "| **all** | 1,204 | 1,203 | **1** |",
         "",
-        "2026-01-02, a machine, torch 2.13.0; 12 minutes; 3 tests passed, none failed, 1 were left out on this machine.",
+        "2026-01-02, a machine, torch 2.13.0; 12 minutes; 3 tests passed, none failed, 1 left out on this machine.",
     ]
     assert ", commit abc, a machine" in soak.section({"commit": "abc", **FOUND})
     assert not soak.well(FOUND)
