@@ -259,8 +259,8 @@ def test_the_end_of_the_job_stops_a_run_like_a_signal_and_each_save_is_timed(lab
     interrupt.deadline = Timed(1_700_000_200, lambda: next(ticks))
     with pytest.raises(JobEnds) as stop:
         lab.train("broken", "new", interrupt)
-    # Three saves of 12 s and a tenth of the 199 that it had; the look here takes one more.
-    assert interrupt.deadline.left == 54
+    # Three saves of 12 s and a tenth of the 200 that it had; the look here takes one more.
+    assert interrupt.deadline.left == 3 * 12 + 20 - 1
     newest = checkpoints(lab.path / "broken" / "checkpoints")[-1]
     assert stop.value.step == Checkpoint.open(newest).step
     assert len(saves) > 2
