@@ -104,3 +104,14 @@ class Interrupted(CharRnnError):
         super().__init__(f"stopped by {signal.Signals(signal_number).name}")
         self.signal_number = signal_number
         self.exit_code = 128 + signal_number
+        self.step: int | None = None
+        """The step that was saved; None where no training was under way."""
+
+
+class JobEnds(Interrupted):
+    """The scheduler's time for the job is nearly up; to whoever waits for the program it is a SIGTERM."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(signal.SIGTERM)
+        self.what = "stopped before the job's time is up"
+        self.why = why

@@ -17,9 +17,13 @@ from charrnn.files.atomic import make_folder, write_text
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def current_commit() -> str:
-    """The commit that is measured; a figure of code that is in no commit is worth nothing."""
-    if _git("status", "--porcelain", "--", "charrnn", "configs", "scripts", "constraints.txt"):
+def current_commit(*further: str) -> str:
+    """The commit that is measured; a figure of code that is in no commit is worth nothing.
+
+    Args:
+        further: folders that the figure depends on besides those that all do.
+    """
+    if _git("status", "--porcelain", "--", "charrnn", "configs", "scripts", "constraints.txt", *further):
         sys.exit(f"scripts/{Path(sys.argv[0]).name}: commit the code first")
     return _git("describe", "--always")
 

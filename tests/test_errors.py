@@ -16,6 +16,7 @@ from charrnn.errors import (
     DeviceError,
     DivergedError,
     Interrupted,
+    JobEnds,
     LockedError,
     MissingExtraError,
     OutOfMemoryError,
@@ -47,12 +48,18 @@ def test_each_error_has_the_exit_code_of_its_family(kind: type[CharRnnError]) ->
 
 def test_no_error_is_left_out_of_the_table_above() -> None:
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, CharRnnError)}
-    assert kinds - {CharRnnError, Interrupted} == set(CODES)
+    assert kinds - {CharRnnError, Interrupted, JobEnds} == set(CODES)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_program_with_the_code_that_shells_expect(number: signal.Signals, code: int) -> None:
     assert Interrupted(number).exit_code == code
+
+
+def test_the_end_of_a_job_is_a_sigterm_that_says_why() -> None:
+    error = JobEnds("the job ends in 5 s")
+    assert (error.exit_code, error.signal_number) == (143, signal.SIGTERM)
+    assert error.block() == "error: stopped before the job's time is up\n  why:   the job ends in 5 s"
 
 
 def test_the_readme_lists_every_exit_code() -> None:

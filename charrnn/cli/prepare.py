@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from charrnn.cli import common
+from charrnn.errors import Interrupted
 
 
 def prepare(
@@ -28,11 +31,17 @@ def prepare(
     from charrnn.runs.corpus import prepared
     from charrnn.train.interrupt import listening
 
-    with Console(quiet=quiet) as console, listening() as interrupt:
-        loaded = common.load_config_or_source(source, overrides, console)
-        result = prepared(loaded, common.CORPORA, console, interrupt.check, out)
-        if not result.fresh:
-            console.note(f"nothing to do: {result.corpus.folder} already holds these data, prepared like this")
+    try:
+        with Console(quiet=quiet) as console, listening() as interrupt:
+            loaded = common.load_config_or_source(source, overrides, console)
+            result = prepared(loaded, common.CORPORA, console, interrupt.check, out)
+            if not result.fresh:
+                console.note(f"nothing to do: {result.corpus.folder} already holds these data, prepared like this")
+    except Interrupted as stop:
+        if as_json:
+            common.write_json({"resumable": True, "signal": stop.signal_number})
+        stop.hint = "nothing half-made is left; begin again with: " + shlex.join(["charrnn", *sys.argv[1:]])
+        raise
     corpus = result.corpus
     if as_json:
         common.write_json(

@@ -33,6 +33,7 @@ def pseudolabel(
     """
     from charrnn.logs.console import Console
     from charrnn.pseudo.command import pseudolabel as run
+    from charrnn.train.deadline import job_end
     from charrnn.train.interrupt import listening
 
     given = {"pseudo.rounds": rounds, "pseudo.seeds": seeds}
@@ -42,6 +43,7 @@ def pseudolabel(
     try:
         with listening() as interrupt:
             with Console(quiet=quiet) as console:
+                interrupt.deadline = job_end(console.note)
                 loaded = common.load(path, settings, console)
             folder = out or common.RUNS / f"{loaded.name}-pseudo"
             result = run(loaded, folder, common.CORPORA, lambda: Console(quiet=quiet), interrupt, force)

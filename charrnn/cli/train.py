@@ -38,6 +38,7 @@ def train(
     Prints the run's folder. SIGTERM and Ctrl-C save before they stop; --resume goes on as if nothing had happened.
     """
     from charrnn.logs.console import Console
+    from charrnn.train.deadline import job_end
     from charrnn.train.interrupt import listening
 
     if resume and force:
@@ -58,10 +59,12 @@ def train(
             else:
                 from charrnn.runs.start import train_run
 
+                interrupt.deadline = job_end(console.note)
                 result = train_run(loaded, folder, mode, common.CORPORA, console, interrupt)
     except Interrupted as stop:
         if as_json:
-            common.write_json({"run": str(folder), "resumable": not check, "signal": stop.signal_number})
+            told = {"run": str(folder), "resumable": not check, "step": stop.step, "signal": stop.signal_number}
+            common.write_json(told)
         stop.hint = None if check else "go on with: " + _resuming()
         raise
     if as_json:

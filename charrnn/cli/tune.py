@@ -30,6 +30,7 @@ def tune(
     stopped goes on with the same command. Prints the best trial and the paths of best.yaml and of the report.
     """
     from charrnn.logs.console import Console
+    from charrnn.train.deadline import job_end
     from charrnn.train.interrupt import listening
     from charrnn.tune.search import search
 
@@ -38,6 +39,7 @@ def tune(
     try:
         with listening() as interrupt:
             with Console(quiet=quiet) as console:
+                interrupt.deadline = job_end(console.note)
                 loaded = common.load(path, settings, console)
             folder = out or STUDIES / loaded.name
             report = search(loaded, folder, common.CORPORA, lambda: Console(quiet=quiet), interrupt)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar
 
 from charrnn.errors import DataError, UsageError
-from charrnn.files.atomic import storage_errors
+from charrnn.files.atomic import storage_errors, sweep
 
 OTHER_PLACE = "choose another folder with --out"
 
@@ -62,6 +62,7 @@ def found_or_made(
         UsageError: the folder holds something else.
         StorageError: it may not be looked into, or a write was refused.
     """
+    sweep(folder.parent)
     try:
         there = kind.open(folder, verify=True)
         if there.digest == identity:

@@ -67,6 +67,7 @@ def pseudolabel(
     refuse_foreign(folder)
     make_folder(folder)
     with folder_lock(folder):
+        sweep(folder)
         if force:
             clear(folder)
         for line in open_rounds(folder, loaded, labeller.digest):

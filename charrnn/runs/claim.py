@@ -21,7 +21,9 @@ from charrnn.runs.use import config_of
 
 @contextmanager
 def owned(folder: Path) -> Iterator[RunFolder]:
-    """A run's folder, locked. One that was made here and in which no run has begun goes again; nothing else does.
+    """A run's folder, locked; what a killed process left half-written in it is gone.
+
+    A folder that was made here and in which no run has begun goes again; nothing else does.
 
     Raises:
         LockedError: another process owns it.
@@ -47,6 +49,8 @@ def owned(folder: Path) -> Iterator[RunFolder]:
         )
     try:
         with folder_lock(folder):
+            for place in (folder, run.checkpoints):
+                sweep(place)
             yield run
     except CheckpointError as error:
         good = checkpoints(run.checkpoints)[:-1]
@@ -77,7 +81,6 @@ def to_go_on_from(run: RunFolder, loaded: Loaded, mode: str, console: Console) -
         ConfigError: `resume`, and a key has changed that makes the run what it is.
         CheckpointError: the newest checkpoint is damaged.
     """
-    sweep(run.checkpoints)
     checkpoint = run.newest()
     if mode == "resume":
         return _resumed(run, checkpoint, loaded, console)

@@ -116,21 +116,32 @@ class RunSaver:
         return self.folder.dump
 
     def _point(self, state: TrainState) -> None:
-        self.folder.point("last", self.folder.checkpoints / step_name(state.step))
-        best = self.folder.pointed("best")
-        if state.best is not None:
-            measured = self.folder.checkpoints / step_name(int(state.best["step"]))
-            best = measured if measured.is_dir() else best
-        if best is not None and best.is_dir():
-            self.folder.point("best", best)
-        else:
-            self.folder.unpoint("best")
+        point(self.folder, state.step, state.best)
 
     def _remove_old(self) -> None:
         best = self.folder.pointed("best")
         candidates = [folder for folder in checkpoints(self.folder.checkpoints) if folder != best]
         for folder in candidates[: -self.settings.keep]:
             remove_folder(folder)
+
+
+def point(folder: RunFolder, step: int, best: Mapping[str, float] | None) -> None:
+    """Let `last` name the checkpoint of `step`, and `best` that of the best validation, if it is there.
+
+    Args:
+        folder: the run.
+        step: that of its newest checkpoint.
+        best: the best validation so far.
+    """
+    folder.point("last", folder.checkpoints / step_name(step))
+    former = folder.pointed("best")
+    if best is not None:
+        measured = folder.checkpoints / step_name(int(best["step"]))
+        former = measured if measured.is_dir() else former
+    if former is not None and former.is_dir():
+        folder.point("best", former)
+    else:
+        folder.unpoint("best")
 
 
 def _content(state: TrainState) -> tuple[object, ...]:

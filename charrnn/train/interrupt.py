@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from charrnn.errors import Interrupted
+from charrnn.train.deadline import Deadline
 
 _STOP = (signal.SIGINT, signal.SIGTERM)
 
@@ -17,16 +18,28 @@ class Interrupt:
     """What the signals so far have asked for: SIGINT and SIGTERM to stop, SIGUSR1 to save and go on.
 
     The second request to stop ends the process at once, without a save: what is on the disk is whole anyway.
+
+    Attributes:
+        deadline: the end of the job, where it is to be heeded like a signal.
     """
 
     def __init__(self) -> None:
         self.stop: int | None = None
         self.save = False
+        self.deadline: Deadline | None = None
 
     def check(self) -> None:
-        """Raise `Interrupted` when a signal has asked to stop; call it where stopping loses nothing."""
+        """Raise `Interrupted` when a signal, or the end of the job, asks to stop; call it where stopping loses
+        nothing."""
         if self.stop is not None:
             raise Interrupted(self.stop)
+        if self.deadline is not None:
+            self.deadline.check()
+
+    def saved(self, seconds: float) -> None:
+        """Take note that a save took so long: the last one must have as much time."""
+        if self.deadline is not None:
+            self.deadline.saved(seconds)
 
     def take_save(self) -> bool:
         """Whether SIGUSR1 asked for a checkpoint since the last call."""

@@ -112,8 +112,9 @@ class Training:
                 self.interrupt.check()
                 self._update()
                 self._log_when_due()
-        except Interrupted:
-            self.saver.save(self.state)
+        except Interrupted as stop:
+            self._save()
+            stop.step = self.state.step
             raise
 
     def _update(self) -> None:
@@ -206,12 +207,18 @@ class Training:
         state = self.state
         improved = state.best is not None and state.best["step"] == state.step
         due = not state.skipped and self.saver.due(state.step, self.stream.steps_per_epoch)
-        if not (state.ended or improved or due or self.interrupt.take_save()):
+        asked = self.interrupt.take_save()  # a checkpoint that falls due anyway is the one that was asked for
+        if not (state.ended or improved or due or asked):
             return
         try:
-            self.saver.save(state)
+            self._save()
         except DivergedError as error:
             self._recover(error.what, {})
+
+    def _save(self) -> None:
+        began = self.clock()
+        self.saver.save(self.state)
+        self.interrupt.saved(self.clock() - began)
 
     def _record(self, split: str) -> dict[str, Any]:
         epoch = self.state.step / self.stream.steps_per_epoch

@@ -8,7 +8,7 @@ from typing import Any
 from charrnn.config.load import flatten
 from charrnn.config.schema import Config, is_manner
 from charrnn.errors import DataError, UsageError
-from charrnn.files.atomic import make_folder
+from charrnn.files.atomic import make_folder, sweep
 from charrnn.files.lock import LOCK, waiting_lock
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.resume import accepted_changes, former_config
@@ -49,6 +49,7 @@ def open_study(folder: Path, config: Config, corpus_digest: str) -> tuple[Study,
         raise UsageError("this folder holds a run", where=folder, hint="choose another folder with --out")
     make_folder(folder)
     with waiting_lock(folder / LOCK):
+        sweep(folder)
         storage = open_journal(journal)
         with journal_errors(journal):
             begun = _begun(storage, {"config": config.model_dump(mode="json"), "corpus": corpus_digest})

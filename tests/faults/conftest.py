@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 from ledger import SOAK, Ledger
+from nursery import Nursery, nursery
 
 
 @pytest.fixture
@@ -16,6 +17,13 @@ def ledger() -> Iterator[Ledger]:
     counts = Ledger()
     yield counts
     counts.close()
+
+
+@pytest.fixture(scope="session")
+def processes() -> Iterator[Nursery]:
+    """Makes processes that have loaded charrnn already."""
+    with nursery() as made:
+        yield made
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

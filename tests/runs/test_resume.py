@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from lab import Lab, Stopper, resumes, same_run
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.schema.schedule import CosineSchedule
-from charrnn.errors import CheckpointError, ConfigError, DataError, Interrupted, UsageError
+from charrnn.errors import CheckpointError, ConfigError, DataError, Interrupted, JobEnds, UsageError
+from charrnn.train.deadline import Deadline
+from charrnn.train.interrupt import Interrupt
 from charrnn.train.schedule import rate_factor
 
 
@@ -229,3 +232,38 @@ def test_old_checkpoints_go_and_the_best_stays(lab: Lab) -> None:
     assert outcome["best"]["step"] in steps
     assert len([step for step in steps if step != outcome["best"]["step"]]) == 2
     assert steps[-1] == outcome["step"]
+
+
+def test_a_finished_run_that_was_killed_before_its_pointers_were_moved_gets_them(lab: Lab) -> None:
+    lab.train("run")
+    pointed = {name: (lab.path / "run" / name).read_text() for name in ("best", "last")}
+    earliest = checkpoints(lab.path / "run" / "checkpoints")[0].name
+    for name in pointed:
+        (lab.path / "run" / name).write_text(earliest + "\n")
+    lab.train("run", "resume")
+    assert {name: (lab.path / "run" / name).read_text() for name in pointed} == pointed
+    assert earliest + "\n" not in pointed.values()
+
+
+def test_the_end_of_the_job_stops_a_run_like_a_signal_and_each_save_is_timed(lab: Lab) -> None:
+    """A clock that moves by a second at every look, and saves that are said to be slow: the end comes earlier."""
+    lab.train("unbroken")
+    ticks = count(1_700_000_000)
+    interrupt, saves = Interrupt(), []
+
+    class Timed(Deadline):
+        def saved(self, seconds: float) -> None:
+            saves.append(seconds)
+            super().saved(12.0)
+
+    interrupt.deadline = Timed(1_700_000_200, lambda: next(ticks))
+    with pytest.raises(JobEnds) as stop:
+        lab.train("broken", "new", interrupt)
+    # Three saves of 12 s and a tenth of the 200 that it had; the look here takes one more.
+    assert interrupt.deadline.left == 3 * 12 + 20 - 1
+    newest = checkpoints(lab.path / "broken" / "checkpoints")[-1]
+    assert stop.value.step == Checkpoint.open(newest).step
+    assert len(saves) > 2
+    assert all(seconds > 0 for seconds in saves)
+    lab.train("broken", "resume")
+    same_run(lab, "unbroken", "broken")
