@@ -121,7 +121,7 @@ class Training:
         if state.step % self.stream.steps_per_epoch == 0:
             state.epoch = Tally()
         self._rate = self._scheduled_rate()
-        result = advance(self.task, state, self.stream, self._rate, self.settings.clip_norm, self.device)
+        result = advance(self.task, state, self.stream, self._rate, self.settings, self.device)
         for tally in (state.interval, state.epoch):
             result.add_to(tally)
         if state.skipped >= self.settings.guard.skips:
