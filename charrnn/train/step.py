@@ -63,7 +63,7 @@ def advance(
     task: Task, state: TrainState, stream: Stream, lr: float, settings: Train, device: torch.device
 ) -> StepResult:
     """Do the next update of a stream at the rate `lr`, times what the batch asks for."""
-    batch = stream.batch(state.step, device)
+    batch = stream.batch(state.place, device)
     set_rate(state.optimizer, lr * batch.rate)
     return update(task, state, batch, settings.clip_norm, settings.micro_batches)
 
