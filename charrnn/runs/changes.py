@@ -2,9 +2,9 @@
 
 Weights, their average, the optimizer and the count of steps, with which the schedule goes on, always continue. The data
 begin anew: the epoch that was being read ends where it stands, and the next one begins under the new config, every
-state with it. Where the data themselves are others, the validations begin anew too, as figures of other data cannot be
-compared: `best`, the plateau of a schedule and early stopping look at the new ones alone. What was changed is in all
-checkpoints from then on.
+state with it. Where validation reads other data, or reads them in another way, the validations begin anew too, as such
+figures cannot be compared: `best`, the plateau of a schedule and early stopping look at the new ones alone. What was
+changed is in all checkpoints from then on.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ from charrnn.train.state import Tally, TrainState
 
 DIGEST = "corpus (digest)"
 _EPOCHS = "steps_per_epoch"
+_OF_VALIDATION = (
+    DIGEST,
+    *("stream.kind", "stream.length", "stream.stride", "stream.targets"),  # windows
+    *("stream.window", "stream.dynamic", "stream.subsample"),  # contexts of words
+)
 _OPTIONS: Mapping[str, tuple[str, str]] = {
     "data": ("corpus", "restarts: the next epoch begins in these data"),
     "stream": ("stream", "restarts: the next epoch begins, read in this way"),
@@ -74,13 +79,12 @@ class Changes:
         """Tell what becomes of the state of the run."""
         if not self.new:
             return
-        others = _others(self.record[-self.new :])
+        new = self.record[-self.new :]
         console.note("weights, optimizer, steps and schedule continue; the order of the data and every state restart")
-        if others:
-            console.note(
-                "validations restart, as figures of other data cannot be compared; what the run has read before may be "
-                "among what it is measured on now"
-            )
+        if not _comparable(new):
+            console.note("validations restart: their figures cannot be compared with those before")
+        if any(change["key"] == DIGEST for change in new):
+            console.note("what the run has read before may be among what it is measured on now")
 
     def adapt(self, state: TrainState, checkpoint: Checkpoint, task: Task, stream: Stream) -> None:
         """Make of a state just restored from `checkpoint` one that goes on under changes which that does not know of.
@@ -106,7 +110,7 @@ class Changes:
             name: tensor.detach().clone() for name, tensor in task.initial_state(state.model, stream.rows).items()
         }
         state.epoch, state.ended = Tally(), None
-        if _others(missed):
+        if not _comparable(missed):
             state.history, state.interval = [], Tally()
 
 
@@ -173,6 +177,6 @@ def _record(checkpoint: Checkpoint) -> list[dict[str, Any]]:
     return list(checkpoint.document("config").get("changes", []))
 
 
-def _others(changes: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the data themselves are among what was changed."""
-    return any(change["key"] == DIGEST for change in changes)
+def _comparable(changes: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether validations after these changes measure what those before them did."""
+    return not any(change["key"] in _OF_VALIDATION for change in changes)

@@ -133,7 +133,9 @@ class _Session:
             begun = provenance(self.checkpoint, origin) | beginning(self.checkpoint, pretrained)
             documents = _documents(task, plan, begun | self.changes.document(stream))
             saver = RunSaver(self.run, config.train.save, documents, log, adapt=self._adapt)
-            if self.checkpoint is not None and not self.changes.new:  # else what it holds is no longer this run
+            if self.changes.new:  # at once, so that no later session must be allowed it again
+                saver.save(state)
+            elif self.checkpoint is not None:
                 saver.resumed(state)
             training = Training(
                 task, state, stream, config.train, config.evaluate, device, saver, log, sampler, self.interrupt, verdict
