@@ -22,6 +22,7 @@ from charrnn.checkpoint.write import write_checkpoint
 from charrnn.config.load import load_config
 from charrnn.errors import CheckpointError, ConfigError, DataError, Interrupted, UsageError
 from charrnn.logs.console import Console
+from charrnn.runs.evaluate import Wanted, evaluate_run
 from charrnn.runs.plan import Plan, make_plan
 from charrnn.runs.start import train_run
 from charrnn.runs.throwaway import throwaway
@@ -151,22 +152,38 @@ def test_what_was_allowed_is_written_down_and_said(lab: Lab) -> None:
     assert state["history"][0]["step"] >= 27
     epochs = [record["epoch"] for record in lab.records("run") if record["step"] > 27]
     assert epochs[-1] == 6.0
-    # It is told only once, and needs no leave any more.
+    # It is told only once, and needs no leave any more; beside figures it is told for ever.
     assert "restart" not in go_on(lab, "run", *overrides, "train.max_steps=10000")
+    said_of_figures, loaded = io.StringIO(), load_config(lab.path / "config.yaml", overrides)
+    with Console(stream=said_of_figures, environ={}) as console:
+        wanted = Wanted("valid", None, False)
+        evaluate_run(newest(lab, "run"), loaded, wanted, lab.path / "corpora", console, Interrupt())
+    assert "this run was trained on other data up to step 27" in said_of_figures.getvalue()
+
+
+def test_what_reads_the_main_text_reads_the_other_one_too(lab: Lab) -> None:
+    """Lanes that learn from a teacher on the main text, and no text of their own."""
+    lab.train("teacher", "new", None, "train.max_steps=4")
+    mixed = f"stream.mix={{soft: {{lanes: 2, teacher: '{lab.path / 'teacher'}'}}}}"
+    interrupted(lab, "run", mixed)
+    write_other_text(lab)
+    go_on(lab, "run", mixed, "train.max_steps=30", allow=("data",))
+    document = newest(lab, "run").document("config")
+    assert document["mix"]["soft"]["corpus_digest"] == document["corpus_digest"]
 
 
 def test_a_run_that_was_changed_resumes_bit_for_bit(lab: Lab) -> None:
     interrupted(lab, "whole")
     shutil.copytree(lab.path / "whole", lab.path / "broken")
     write_other_text(lab)
-    overrides = ("stream.lanes=3", "train.epochs=5")
+    overrides = ("stream.lanes=3", "train.epochs=4")
     allow = ("data", "stream")
     go_on(lab, "whole", *overrides, allow=allow)
     with pytest.raises(Stopper.Killed):
         go_on(lab, "broken", *overrides, allow=allow, interrupt=Stopper(3, hard=True))
     for turn in range(60):
         try:
-            go_on(lab, "broken", *overrides, interrupt=Stopper(67, hard=turn % 2 == 0))
+            go_on(lab, "broken", *overrides, interrupt=Stopper(73, hard=turn % 2 == 0))
         except (Interrupted, Stopper.Killed):
             continue
         break

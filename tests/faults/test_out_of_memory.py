@@ -35,11 +35,14 @@ REFUSALS: dict[str, Callable[[], Exception]] = {
 PLAIN = ("model.input.batchnorm=false", "train.epochs=2")
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
-    (tmp_path / "config.yaml").write_text(CONFIG, encoding="utf-8")
-    return Lab(tmp_path)
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """A place with a run that nothing happens to, `whole`; every test takes names of its own for others."""
+    path = tmp_path_factory.mktemp("lab")
+    (path / "text.txt").write_text(TEXT, encoding="utf-8")
+    (path / "config.yaml").write_text(CONFIG, encoding="utf-8")
+    Lab(path).train("whole", "new", None, *PLAIN)
+    return Lab(path)
 
 
 class Full:
@@ -119,31 +122,31 @@ def test_memory_that_runs_out_loses_nothing(
 ) -> None:
     """Nothing is saved after it; the error keeps nothing alive; and the run goes on as if it had not been."""
     count = ledger.fault("out of memory in a run, then --resume")
-    lab.train("whole", "new", None, *PLAIN)
     nth, put = PHASES[phase]
     kinds = list(REFUSALS)[: ledger.times(1, len(REFUSALS))]
     for kind in kinds:
         with count.trial():
-            full = Full(REFUSALS[kind], nth, lab.path / kind)
+            name = f"{phase} {kind}"
+            full = Full(REFUSALS[kind], nth, lab.path / name)
             with monkeypatch.context() as patch:
                 put(full, patch)
                 with pytest.raises(OutOfMemoryError) as error:
-                    lab.train(kind, "new", None, *PLAIN)
+                    lab.train(name, "new", None, *PLAIN)
             assert error.value.exit_code == 6
             assert full.found
-            assert saved(lab.path / kind) == full.found
+            assert saved(lab.path / name) == full.found
             gc.collect()
             assert full.held is not None
             assert full.held() is None, "the error keeps the frames in which memory ran out"
-            lab.train(kind, "resume", None, *PLAIN)
-            same_run(lab, "whole", kind)
+            lab.train(name, "resume", None, *PLAIN)
+            same_run(lab, "whole", name)
 
 
 @pytest.mark.parametrize("kind", REFUSALS)
 def test_every_way_of_saying_it_is_understood(lab: Lab, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    in_the_loss(Full(REFUSALS[kind], 2, lab.path / "run"), monkeypatch, training=True, backward=False)
+    in_the_loss(Full(REFUSALS[kind], 2, lab.path / kind), monkeypatch, training=True, backward=False)
     with pytest.raises(OutOfMemoryError) as error:
-        lab.train("run", "new", None, *PLAIN)
+        lab.train(kind, "new", None, *PLAIN)
     hint = str(error.value.hint)
     assert hint.startswith("raise train.micro_batches (1), which leaves the run what it is and may change on --resume")
     assert "lower stream.lanes (4) or stream.chunk (10) or model.core.hidden (8)" in hint
@@ -152,13 +155,13 @@ def test_every_way_of_saying_it_is_understood(lab: Lab, monkeypatch: pytest.Monk
 def test_another_error_of_torch_is_none_of_memory(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     in_the_loss(Full(lambda: RuntimeError("a bug"), 2, lab.path), monkeypatch, training=True, backward=False)
     with pytest.raises(RuntimeError, match="a bug"):
-        lab.train("run")
+        lab.train("bug")
 
 
 def test_with_batchnorm_parts_are_not_advised(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    in_the_loss(Full(MemoryError, 2, lab.path / "run"), monkeypatch, training=True, backward=False)
+    in_the_loss(Full(MemoryError, 2, lab.path / "norm"), monkeypatch, training=True, backward=False)
     with pytest.raises(OutOfMemoryError) as error:
-        lab.train("run")
+        lab.train("norm")
     assert str(error.value.hint).startswith("lower stream.lanes (4)")
     assert "not with model.input.batchnorm" in str(error.value.hint)
 
@@ -174,14 +177,13 @@ def test_what_is_advised_helps_and_loses_nothing(lab: Lab, monkeypatch: pytest.M
 
     monkeypatch.setattr(loop, "advance", advance)
     with pytest.raises(OutOfMemoryError):
-        lab.train("run", "new", None, *PLAIN)
-    assert lab.train("run", "resume", None, *PLAIN, "train.micro_batches=2")["ended"] == "all steps are done"
+        lab.train("parts", "new", None, *PLAIN)
+    assert lab.train("parts", "resume", None, *PLAIN, "train.micro_batches=2")["ended"] == "all steps are done"
 
 
 def test_a_dry_run_and_an_evaluation_say_what_they_can_lower(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    lab.train("run", "new", None, *PLAIN, "train.max_steps=9")
-    checkpoint, _ = find_checkpoint(lab.path / "run", lab.path)
-    loaded = load_config(lab.path / "config.yaml", [*PLAIN, "train.max_steps=9"])
+    checkpoint, _ = find_checkpoint(lab.path / "whole", lab.path)
+    loaded = load_config(lab.path / "config.yaml", PLAIN)
     in_the_loss(Full(MemoryError, 1, lab.path), monkeypatch, training=True, backward=False)
     in_the_loss(Full(MemoryError, 1, lab.path), monkeypatch, training=False, backward=False)
     with Console(quiet=True) as console:
