@@ -26,6 +26,13 @@ class Batch(Protocol):
     def rate(self) -> float:
         """What the learning rate of this step is multiplied by."""
 
+    def part(self, rows: slice, state: State) -> tuple[Batch, State]:
+        """Some neighbouring rows as a batch of their own, and what of `state`, which is carried on, is theirs.
+
+        What a loss counts by the whole batch stays as it is in the whole: the losses of all parts add up to that of the
+        batch, and so do their gradients.
+        """
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -58,7 +65,17 @@ class Loss:
     @property
     def objective(self) -> Tensor:
         """What training lowers, per target."""
-        return sum(self.parts.values(), self.sum) / self.count
+        return self.total / self.divisor
+
+    @property
+    def total(self) -> Tensor:
+        """What training lowers, as a sum."""
+        return sum(self.parts.values(), self.sum)
+
+    @property
+    def divisor(self) -> Tensor:
+        """What sums are divided by: the targets, and 1 where there are none."""
+        return self.count.clamp(min=1)
 
 
 class Stream(Protocol):

@@ -55,9 +55,9 @@ def steps_concatenated(mix: str) -> Contest:
         one, two = trial(folder, size, mix), trial(folder, size, mix)
         put_together = Concatenated(two.task, two.stream)
         check_same(one.stream, put_together)
-        clip = two.task.config.train.clip_norm
+        settings = two.task.config.train
         return in_turn(
-            lambda: one.advance(LR), lambda: advance(two.task, two.state, put_together, LR, clip, two.device)
+            lambda: one.advance(LR), lambda: advance(two.task, two.state, put_together, LR, settings, two.device)
         )
 
     return contest

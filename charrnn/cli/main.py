@@ -26,7 +26,7 @@ from charrnn.cli import (
     tune,
 )
 from charrnn.cli.output import Output, ReaderLeft
-from charrnn.errors import CharRnnError, Interrupted, StorageError
+from charrnn.errors import CharRnnError, Interrupted, OutOfMemoryError, StorageError
 
 app = typer.Typer(
     name="charrnn",
@@ -76,6 +76,10 @@ def main() -> None:
         except CharRnnError as error:
             _report(error)
             sys.exit(error.exit_code)
+        except MemoryError as error:  # training and evaluation say more: charrnn/runs/memory.py
+            short = OutOfMemoryError("out of memory", why=str(error) or None, hint="ask for less at once")
+            _report(short)
+            sys.exit(short.exit_code)
 
 
 def _report(error: CharRnnError) -> None:

@@ -26,6 +26,15 @@ def train(
         typer.Option("--from", metavar="RUN", help="Begin with the weights of another run, or of a checkpoint."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run was stopped.")] = False,
+    allow_data: Annotated[
+        bool, typer.Option("--allow-data", help="With --resume: go on with other data, of the same symbols and labels.")
+    ] = False,
+    allow_stream: Annotated[
+        bool, typer.Option("--allow-stream", help="With --resume: go on with other lanes, chunks or batches.")
+    ] = False,
+    allow_seed: Annotated[
+        bool, typer.Option("--allow-seed", help="With --resume: go on with another train.seed.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Delete the run that is there and start anew.")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Build everything, run a few batches, print what it costs, and stop.")
@@ -43,6 +52,10 @@ def train(
 
     if resume and force:
         raise UsageError("--resume and --force exclude one another", hint="choose one of them")
+    given = {"data": allow_data, "stream": allow_stream, "seed": allow_seed}
+    allowed = [name for name, wanted in given.items() if wanted]
+    if allowed and (not resume or check):
+        raise UsageError(f"--allow-{allowed[0]} is for a run that goes on", hint="add --resume, without --check")
     settings = common.on_device(overrides, device)
     settings += ["train.deterministic=true"] if deterministic else []
     settings += [f"train.start_from={start.absolute()}"] if start else []
@@ -60,7 +73,7 @@ def train(
                 from charrnn.runs.start import train_run
 
                 interrupt.deadline = job_end(console.note)
-                result = train_run(loaded, folder, mode, common.CORPORA, console, interrupt)
+                result = train_run(loaded, folder, mode, common.CORPORA, console, interrupt, allowed=allowed)
     except Interrupted as stop:
         if as_json:
             told = {"run": str(folder), "resumable": not check, "step": stop.step, "signal": stop.signal_number}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import torch
@@ -40,8 +40,7 @@ class Draws:
 
     def keep_rows(self, layer: str, p: float, like: Tensor) -> Tensor:
         """A dropout mask of the shape of `like` (B, …): 0 with probability p, else 1 / (1 − p)."""
-        whole = self._keep(layer, p, (self.rows, *like.shape[1:]), like)
-        return whole[self.first : self.first + like.shape[0]]
+        return self._own(self._keep(layer, p, (self.rows, *like.shape[1:]), like), like)
 
     def keep_weights(self, layer: str, p: float, like: Tensor) -> Tensor:
         """A mask for a weight matrix, one and the same for all rows and for all pieces of a batch."""
@@ -53,7 +52,16 @@ class Draws:
         """Numbers from [0, 1) of the shape and type of `like` (B, …)."""
         generator = generator_for(self.seed, f"step {self.step}", name, device=like.device)
         whole = torch.rand((self.rows, *like.shape[1:]), generator=generator, dtype=like.dtype, device=like.device)
-        return whole[self.first : self.first + like.shape[0]]
+        return self._own(whole, like)
+
+    def of(self, first: int) -> Draws:
+        """The same numbers, for rows from the `first` of the global batch on."""
+        return replace(self, first=first)
+
+    def _own(self, whole: Tensor, like: Tensor) -> Tensor:
+        own = whole[self.first : self.first + len(like)]
+        # A copy: a view would hold on to the numbers of all rows until the gradient is there.
+        return own if len(own) == len(whole) else own.clone()
 
     def _keep(self, layer: str, p: float, shape: tuple[int, ...], like: Tensor) -> Tensor:
         generator = generator_for(self.seed, f"step {self.step}", layer, device=like.device)

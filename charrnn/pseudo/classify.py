@@ -213,7 +213,7 @@ class ClassifyLabeller:
         own = sequences_of(self._corpus, part)
         stream = ItemStream(OncePlan(len(own), self._config.stream.batch), filling({part: own}))
         found = []
-        with torch.no_grad(), out_of_memory(self._config):
+        with torch.no_grad(), out_of_memory(self._config, training=False):
             for step in range(stream.steps_per_epoch):
                 self._check()
                 progress("labelling", step, stream.steps_per_epoch)
@@ -228,7 +228,8 @@ class ClassifyLabeller:
     def measure(self, model: Checkpoint, split: str) -> dict[str, float]:
         """`nats`, `accuracy`, `macro_f1` and `calibration_error`."""
         network, device = self._open(model)
-        result = evaluate(self._task, network, split, device, self._check)
+        with out_of_memory(self._config, training=False):
+            result = evaluate(self._task, network, split, device, self._check)
         assert result is not None, "an empty split is refused before anything begins"
         return {"nats": result.mean, **numbers(result.figures)}
 

@@ -113,7 +113,7 @@ class LanguageLabeller:
     def measure(self, model: Checkpoint, split: str) -> dict[str, float]:
         """`nats`, bits per character and per byte, and perplexity."""
         network, device = self._open(model)
-        with out_of_memory(self._config):
+        with out_of_memory(self._config, training=False):
             result = evaluate(self._task, network, split, device, self._check)
         assert result is not None, "an empty split is refused, or not reported"
         return self._task.metrics(result.mean, split)
@@ -133,7 +133,7 @@ class LanguageLabeller:
         stream = self._task.stream(split)
         assert stream is not None, "an empty split is refused, or not reported"
         state, found = self._task.initial_state(model, stream.rows), []
-        with torch.no_grad(), out_of_memory(self._config):
+        with torch.no_grad(), out_of_memory(self._config, training=False):
             for step in range(stream.steps_per_epoch):
                 self._check()
                 batch = stream.batch(step, device)

@@ -27,7 +27,7 @@ from charrnn.errors import DataError, UsageError
 from charrnn.files.atomic import remove_folder, storage_errors, sweep, write_json, write_text
 from charrnn.files.lock import LOCK
 from charrnn.runs.folder import RunFolder
-from charrnn.runs.resume import accepted_changes, former_config
+from charrnn.runs.resume import accepted_changes, fixed_unless, former_config
 
 CONFIG, RESULT, REPORT = "config.yaml", "result.json", "report.md"
 _FREE = ("pseudo.seeds", "pseudo.report")
@@ -74,7 +74,8 @@ def open_rounds(folder: Path, loaded: Loaded, corpus_digest: str) -> list[str]:
     if begun.exists():
         former = _read(begun)
         before, now = flatten(former_config(former, "the rounds", begun)), flatten(loaded.config)
-        changes = accepted_changes(before, now, _is_fixed, "the rounds", folder, "begin anew with --force or --out DIR")
+        effect, hint = fixed_unless(_is_free), "begin anew with --force or --out DIR"
+        changes = accepted_changes(before, now, effect, "the rounds", folder, hint)
         if former.get("corpus_digest") != corpus_digest:
             raise DataError(
                 "the data are not those that the rounds were begun on",
@@ -114,6 +115,6 @@ def _read(path: Path) -> dict[str, Any]:
     return dict(begun)
 
 
-def _is_fixed(key: str) -> bool:
-    """Whether rounds depend on this key."""
-    return not (key in _FREE if key.split(".")[0] == "pseudo" else is_manner(key))
+def _is_free(key: str) -> bool:
+    """Whether rounds stay what they are when this key has changed."""
+    return key in _FREE if key.split(".")[0] == "pseudo" else is_manner(key)

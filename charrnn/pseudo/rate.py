@@ -181,7 +181,7 @@ class RateLabeller:
         """What a model expects of pairs that it was not trained on."""
         model, device = self._open(teacher)
         batch, found = self._config.stream.batch, []
-        with torch.no_grad(), out_of_memory(self._config), self._new_console() as console:
+        with torch.no_grad(), out_of_memory(self._config, training=False), self._new_console() as console:
             for begin in range(0, len(users_N), batch):
                 self._check()
                 console.progress("rating", begin, len(users_N))
@@ -196,7 +196,8 @@ class RateLabeller:
     def measure(self, model: Checkpoint, split: str) -> dict[str, float]:
         """`mse`, `rmse`, `mae`, and what there is of users and items that training has not seen."""
         network, device = self._open(model)
-        result = evaluate(self._task, network, split, device, self._check)
+        with out_of_memory(self._config, training=False):
+            result = evaluate(self._task, network, split, device, self._check)
         assert result is not None, "an empty split is refused before anything begins"
         return {**self._task.metrics(result.mean, split), **numbers(result.figures)}
 

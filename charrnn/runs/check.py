@@ -45,7 +45,7 @@ def dry_run(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrup
                     f"the loss or the gradient of update {step + 1} is not finite",
                     hint="lower train.optimizer.lr, or look at the model's sizes",
                 )
-            loss = loss or result.sum / result.count
+            loss = loss or result.sum / max(result.count, 1)
     return {
         "corpus": str(corpus.folder),
         "device": f"{trial.plan.device} ({trial.plan.device_name})",

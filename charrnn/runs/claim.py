@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded, flatten
-from charrnn.config.schema import is_identity, is_manner
+from charrnn.config.schema import is_manner
 from charrnn.errors import CheckpointError, UsageError
 from charrnn.files.atomic import make_folder, remove_folder, storage_errors, sweep
 from charrnn.files.lock import LOCK, folder_lock
 from charrnn.logs.console import Console
+from charrnn.runs.changes import effect_of
 from charrnn.runs.folder import RunFolder
-from charrnn.runs.resume import accepted_changes, differences
+from charrnn.runs.resume import accepted_changes, differences, with_its_weights
 from charrnn.runs.use import config_of
 
 
@@ -67,7 +68,9 @@ def owned(folder: Path) -> Iterator[RunFolder]:
                 folder.rmdir()
 
 
-def to_go_on_from(run: RunFolder, loaded: Loaded, mode: str, console: Console) -> Checkpoint | None:
+def to_go_on_from(
+    run: RunFolder, loaded: Loaded, mode: str, console: Console, allowed: Collection[str] = ()
+) -> Checkpoint | None:
     """The newest checkpoint of a run that goes on or is finished; None where one begins.
 
     Args:
@@ -75,6 +78,7 @@ def to_go_on_from(run: RunFolder, loaded: Loaded, mode: str, console: Console) -
         loaded: the config of this command.
         mode: `new` or `resume`.
         console: told what a user would want to know.
+        allowed: what may be another than before: `data`, `stream`, `seed`; see `changes.py`.
 
     Raises:
         UsageError: `new`, and the folder holds an unfinished run, or one of another config.
@@ -83,7 +87,7 @@ def to_go_on_from(run: RunFolder, loaded: Loaded, mode: str, console: Console) -
     """
     checkpoint = run.newest()
     if mode == "resume":
-        return _resumed(run, checkpoint, loaded, console)
+        return _resumed(run, checkpoint, loaded, console, allowed)
     if run.used and (checkpoint is None or checkpoint.document("train")["ended"] is None):
         raise UsageError(
             "this folder holds a run that is not finished",
@@ -99,11 +103,14 @@ def to_go_on_from(run: RunFolder, loaded: Loaded, mode: str, console: Console) -
     return checkpoint
 
 
-def _resumed(run: RunFolder, checkpoint: Checkpoint | None, loaded: Loaded, console: Console) -> Checkpoint | None:
+def _resumed(
+    run: RunFolder, checkpoint: Checkpoint | None, loaded: Loaded, console: Console, allowed: Collection[str]
+) -> Checkpoint | None:
     if checkpoint is not None:
-        before, now = flatten(config_of(checkpoint)), flatten(loaded.config)
-        hint = "start anew with --out DIR or --force"
-        for line in accepted_changes(before, now, is_identity, "the run", run.path, hint):
+        former = config_of(checkpoint)
+        before, now = flatten(former), flatten(loaded.config)
+        hint = f"{with_its_weights(former, run.path)}start anew with --out DIR or --force"
+        for line in accepted_changes(before, now, effect_of(allowed), "the run", run.path, hint):
             console.note(line)
     elif run.used:
         console.note(f"the run in {run.path} stopped before its first checkpoint: starting from the beginning")

@@ -17,6 +17,7 @@ from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import DataError, DivergedError, UsageError
 from charrnn.logs.console import Console
 from charrnn.models.minimal import use_form
+from charrnn.runs.changes import say_changed
 from charrnn.runs.corpus import language, prepared
 from charrnn.runs.memory import out_of_memory
 from charrnn.runs.plan import apply_plan, make_plan, with_scan
@@ -91,9 +92,10 @@ def evaluate_run(
     assert stream is not None, "an empty split is refused before"
     plan = with_scan(plan, config, stream, former)
     changed = plan.differences(former)
+    say_changed(checkpoint, console)
     if changed:
         console.note("not as the run was trained, so the last digits may differ: " + ", ".join(changed))
-    with out_of_memory(config):
+    with out_of_memory(config, training=False):
         model = task.model().to(device)
         use_form(model, plan.scan)
         load_model(model, checkpoint)

@@ -8,6 +8,7 @@ import warnings
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from charrnn.config.schema import Config, RecurrentTrain, Train
@@ -29,6 +30,8 @@ class Plan:
         deterministic: whether operations that may differ from run to run are refused.
         threads: CPU threads.
         torch: the version.
+        numpy: its version.
+        micro_batches: into how many parts a batch is cut.
         scan: how linear recurrences are computed; None where the model has none.
     """
 
@@ -38,12 +41,25 @@ class Plan:
     deterministic: bool
     threads: int
     torch: str
+    numpy: str = np.__version__
+    micro_batches: int = 1
     scan: Form | None = None
 
     def differences(self, former: dict[str, Any]) -> list[str]:
-        """What no longer is as in the plan of an earlier session, as `name: before → now`."""
+        """What no longer is as in the plan of an earlier session, as `name: before → now`; what that did not write down
+        is not compared."""
         now = asdict(self)
-        return [f"{name}: {former.get(name)} → {now[name]}" for name in now if former.get(name) != now[name]]
+        return [f"{key}: {former[key]} → {now[key]}" for key in now if key in former and former[key] != now[key]]
+
+    def exactness(self, former: dict[str, Any]) -> str | None:
+        """What is left of the promise that a resumed run is bit for bit the unbroken one; None where all of it is."""
+        changed = self.differences(former)
+        if not changed:
+            return None
+        left = "the order of the data and all draws are the same, and each update is the same but for rounding"
+        if torch.device(self.device).type != torch.device(former.get("device", self.device)).type:
+            left = "the order of the data is the same; another kind of device draws other numbers for dropout"
+        return f"not bit for bit what an unbroken run would give: {', '.join(changed)}; {left}"
 
 
 def make_plan(settings: Train, former: dict[str, Any] | None = None) -> Plan:
@@ -61,7 +77,8 @@ def make_plan(settings: Train, former: dict[str, Any] | None = None) -> Plan:
     threads = settings.threads or (former or {}).get("threads") or torch.get_num_threads()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     precision = "fp32" if settings.precision == "auto" else settings.precision
-    return Plan(str(device), name, precision, settings.deterministic, threads, torch.__version__)
+    parts = settings.micro_batches
+    return Plan(str(device), name, precision, settings.deterministic, threads, torch.__version__, micro_batches=parts)
 
 
 def with_scan(plan: Plan, config: Config, stream: Stream, former: dict[str, Any] | None = None) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,16 @@ from pydantic import ValidationError
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded, flatten
 from charrnn.config.render import flow
-from charrnn.config.schema import Config, config_from, is_by_content
+from charrnn.config.schema import Config, RecurrentTrain, config_from, is_by_content
 from charrnn.contracts import Corpus
 from charrnn.corpus.ready import named_by
 from charrnn.errors import ConfigError, DataError
 from charrnn.runs.use import config_of
 from charrnn.text.vocabulary import Vocabulary
 
+TAKES_EFFECT, REFUSED = "takes effect", "refused"
+_WIDEST = 32
+_ANEW = "start anew with --out DIR or --force"
 _OF_THE_MODEL = ("task", "corpus.", "model.", "train.precision")
 
 
@@ -39,7 +42,7 @@ def change(key: str, before: Any, now: Any) -> str:
 def accepted_changes(
     before: Mapping[str, Any],
     now: Mapping[str, Any],
-    fixed: Callable[[str], bool],
+    effect: Callable[[str], str],
     what: str,
     where: object,
     hint: str,
@@ -49,28 +52,45 @@ def accepted_changes(
     Args:
         before: dotted keys and values of the config that it was begun with.
         now: those of this command.
-        fixed: whether a key may not change.
+        effect: what becomes of a change of a key: `takes effect`, `refused`, or more words that begin with one of them
+            or with `restarts`.
         what: what was begun: `the run`.
         where: its place, for the error.
         hint: what else can be done, for the error.
 
     Returns:
-        A line for each change that takes effect.
+        The changes in columns, a line each below a line of heads; nothing where there are none.
 
     Raises:
-        ConfigError: a key that may not change has changed; all such keys are named with both values.
+        ConfigError: a key that may not change has changed; all changes are told with both values and their effects.
     """
-    changed = differences(before, now)
-    refused = [f"{change(*difference)} (refused)" for difference in changed if fixed(difference[0])]
-    taken = [f"{change(*difference)} (takes effect)" for difference in changed if not fixed(difference[0])]
-    if refused:
+    rows = [(key, *values, effect(key)) for key, *values in differences(before, now)]
+    if any(row[-1].startswith(REFUSED) for row in rows):
         raise ConfigError(
             f"the config no longer describes {what} that is there",
             where=where,
-            why="\n".join([f"key: in {what} → now", *refused]),
-            hint=f"give these keys their former values, or {hint}",
+            why="\n".join(in_columns(rows, what)),
+            hint=f"give what is refused its former value, or {hint}",
         )
-    return taken
+    return in_columns(rows, what)
+
+
+def fixed_unless(free: Callable[[str], bool]) -> Callable[[str], str]:
+    """The effects of changes where some keys may change freely and no others."""
+    return lambda key: TAKES_EFFECT if free(key) else REFUSED
+
+
+def in_columns(rows: Sequence[tuple[str, Any, Any, str]], what: str) -> list[str]:
+    """Changes as aligned lines: key, both values, effect; nothing where there are none. A value that is wider than
+    most pushes what follows it to the right."""
+    lines = [(key, flow(before), flow(now), effect) for key, before, now, effect in rows]
+    heads = ("key", f"in {what}", "now", "effect")
+    widths = [min(_WIDEST, max(map(len, column))) for column in zip(heads, *lines, strict=True)][:-1]
+    shown = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]])
+        for line in (heads, *lines)
+    ]
+    return shown if lines else []
 
 
 def former_config(begun: Mapping[str, Any], what: str, where: object) -> Config:
@@ -111,29 +131,47 @@ def as_prepared(checkpoint: Checkpoint, loaded: Loaded, corpora: Path) -> Loaded
     return replace(loaded, name=loaded.base.name if there is None else there.name.rpartition("-")[0])
 
 
-def check_corpus(checkpoint: Checkpoint, corpus: Corpus) -> None:
+def check_corpus(checkpoint: Checkpoint, corpus: Corpus, else_: str = _ANEW) -> None:
     """Hold the corpus, and its vocabulary if it has one, against the checkpoint's.
+
+    Args:
+        checkpoint: the checkpoint.
+        corpus: what would be read.
+        else_: what can be done where the former data do not come back, for the error.
 
     Raises:
         DataError: they differ; for a vocabulary the first differing entries are named.
     """
-    if corpus.vocabulary is not None:
-        _check_vocabulary(Vocabulary.from_json(checkpoint.document("vocabulary")), corpus.vocabulary, corpus.folder)
+    check_vocabulary(checkpoint, corpus)
     digest = checkpoint.document("config")["corpus_digest"]
     if digest != corpus.digest:
         raise DataError(
             "the data are not those that the run was trained on",
             where=corpus.folder,
             why=f"digest in the run {digest[:16]}…, now {corpus.digest[:16]}…",
-            hint="bring the former text back, or start anew with --out DIR or --force",
+            hint=f"bring the former data back, or {else_}",
         )
 
 
-def _check_vocabulary(former: Vocabulary, now: Vocabulary, where: object) -> None:
+def check_vocabulary(checkpoint: Checkpoint, corpus: Corpus) -> None:
+    """Hold the symbols of a corpus, where it has any, against the checkpoint's.
+
+    Raises:
+        DataError: they differ; the first differing entries are named.
+    """
+    if corpus.vocabulary is None:
+        return
+    former, now = Vocabulary.from_json(checkpoint.document("vocabulary")), corpus.vocabulary
     if former.digest != now.digest:
         raise DataError(
             "the vocabulary is not the one that the run was trained with",
-            where=where,
+            where=corpus.folder,
             why="\n".join(["in the run (here), in the text now (there):", *former.difference(now)]),
-            hint="bring the former text back, or start anew with --out DIR or --force",
+            hint=f"bring the former text back, or {with_its_weights(config_of(checkpoint), checkpoint.folder)}{_ANEW}",
         )
+
+
+def with_its_weights(config: Config, run: Path) -> str:
+    """The advice to begin another run with the weights of `run`, where its task can; for a hint, to be gone on with."""
+    fine_tuned = isinstance(config.train, RecurrentTrain)
+    return f"begin another run with its weights: charrnn train CONFIG --from {run} --out DIR; or " if fine_tuned else ""

@@ -36,6 +36,7 @@ class RunSaver:
         documents: what rebuilds model, vocabulary and config without any other file.
         records: the run's records; a checkpoint remembers how long they were.
         clock: seconds, for saving by time.
+        adapt: makes of a state that was just restored from a checkpoint one that this run can go on with.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class RunSaver:
         documents: dict[str, Any],
         records: Positions,
         clock: Callable[[], float] = time.monotonic,
+        adapt: Callable[[TrainState, Checkpoint], None] = lambda state, checkpoint: None,
     ) -> None:
         self.folder = folder
         self.settings = settings
         self.documents = documents
         self.records = records
         self.clock = clock
+        self.adapt = adapt
         self._saved_at = clock()
         self._saved: tuple[object, ...] = ()
 
@@ -62,11 +65,13 @@ class RunSaver:
         self._saved = _content(state)
         self._point(state)
 
-    def due(self, step: int, steps_per_epoch: int) -> bool:
-        """Whether a checkpoint falls due at `step`: by steps, by epoch, or by time."""
-        every = steps_per_epoch if self.settings.every == "epoch" else self.settings.every
+    def due(self, step: int, steps_per_epoch: int, shift: int = 0) -> bool:
+        """Whether a checkpoint falls due at `step`: by steps, by epoch (which ends where `step` + `shift` has it end),
+        or by time."""
+        every = self.settings.every
+        past = (step + shift) % steps_per_epoch if every == "epoch" else step % every
         late = self.clock() - self._saved_at >= 60.0 * self.settings.minutes
-        return step > 0 and (step % every == 0 or late)
+        return step > 0 and (past == 0 or late)
 
     def save(self, state: TrainState) -> None:
         """Write a checkpoint unless the newest one holds the same; then point to it; then remove old ones.
@@ -101,6 +106,7 @@ class RunSaver:
         trouble = state.step - state.skipped
         chosen = next((checkpoint for checkpoint in reversed(good) if checkpoint.step < trouble), good[0])
         state.restore(chosen, next(state.model.parameters()).device)
+        self.adapt(state, chosen)
         # In this order a kill in between leaves a run that resumes from one of the two.
         self.resumed(state)
         for later in opened:

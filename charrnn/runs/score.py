@@ -14,6 +14,7 @@ from charrnn.config.load import Loaded
 from charrnn.contracts import Task
 from charrnn.errors import DataError, DivergedError
 from charrnn.logs.console import Console
+from charrnn.runs.changes import say_changed
 from charrnn.runs.memory import out_of_memory
 from charrnn.runs.mixed import learned, say_transductive
 from charrnn.runs.plan import apply_plan, make_plan, with_scan
@@ -52,7 +53,8 @@ def score_run(
     task, model, device = open_trained(checkpoint, loaded, corpora, console, interrupt)
     say_remarks(task, split, console)
     say_transductive(checkpoint, split, console)
-    with out_of_memory(loaded.config):
+    say_changed(checkpoint, console)
+    with out_of_memory(loaded.config, training=False):
         result = evaluate(task, model, split, device, interrupt.check, _IN_ORDER if split == "train" else None)
     if result is None:
         raise DataError(

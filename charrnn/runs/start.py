@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from charrnn.logs.logger import RunLog
 from charrnn.models.build import parameters_of
 from charrnn.models.minimal import use_form
 from charrnn.models.scan import Form
+from charrnn.runs.changes import Changes, allowed_changes
 from charrnn.runs.claim import clear, is_done, owned, to_go_on_from
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.memory import out_of_memory
@@ -31,7 +32,6 @@ from charrnn.runs.mixed import check_mixed, mixed_document, no_validation, say_m
 from charrnn.runs.mixed_texts import refuse_own_teacher
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.pretrained import Pretrained, beginning, check_pretrained, pretrained_of
-from charrnn.runs.resume import check_corpus
 from charrnn.runs.saver import RunSaver, point
 from charrnn.runs.task import say_remarks, task_of, training_stream
 from charrnn.runs.transfer import Origin, origin_of, provenance, refuse_itself
@@ -52,6 +52,7 @@ def train_run(
     console: Console,
     interrupt: Interrupt,
     verdict: Verdict = never,
+    allowed: Collection[str] = (),
 ) -> dict[str, Any]:
     """Train a run to its end.
 
@@ -63,6 +64,7 @@ def train_run(
         console: what the user sees.
         interrupt: the signals so far.
         verdict: asked after each validation; a text ends the run, and is the reason that its outcome names.
+        allowed: what a run that goes on may find changed: `data`, `stream`, `seed`; see `changes.py`.
 
     Returns:
         What the run came to: its folder, steps, why it ended, and its best validation.
@@ -77,20 +79,21 @@ def train_run(
         refuse_itself(loaded.config, folder)
         refuse_own_teacher(loaded.config, folder)
     with owned(folder) as run:
-        checkpoint = None if mode == "force" else to_go_on_from(run, loaded, mode, console)
+        checkpoint = None if mode == "force" else to_go_on_from(run, loaded, mode, console, allowed)
         task = task_of(loaded, corpora, console, interrupt.check)
+        changes = Changes()
         if checkpoint is not None:
-            check_corpus(checkpoint, task.corpus)
+            changes = allowed_changes(checkpoint, task, allowed, console)
             check_pretrained(checkpoint, task.config)
             check_mixed(checkpoint, task)
-            if is_done(checkpoint, loaded):
+            if not changes.new and is_done(checkpoint, loaded):
                 document = checkpoint.document("train")
                 point(run, checkpoint.step, best_of(document["history"]))  # a kill may have come before it
                 console.note(f"nothing to do: the run in {folder} is finished")
                 return _outcome(run, document)
         say_remarks(task, "valid", console)
         say_mixed(task, console)
-        session = _Session(run, loaded, task, checkpoint, console, interrupt)
+        session = _Session(run, loaded, task, checkpoint, changes, console, interrupt)
         with out_of_memory(loaded.config):
             state = session.train(mode == "force", verdict)
         return _outcome(run, state.document())
@@ -104,6 +107,7 @@ class _Session:
     loaded: Loaded
     task: Task
     checkpoint: Checkpoint | None
+    changes: Changes
     console: Console
     interrupt: Interrupt
 
@@ -121,7 +125,7 @@ class _Session:
         stream = training_stream(task)
         plan = with_scan(plan, config, stream, _former_plan(self.checkpoint))
         state = self._state(plan, device, origin, pretrained)
-        _refuse_the_past(state, total_steps(config.train, stream.steps_per_epoch))
+        _refuse_the_past(state, total_steps(config.train, stream.steps_per_epoch, state.shift))
         if anew:
             clear(self.run)
         self.run.dump.unlink(missing_ok=True)
@@ -129,9 +133,11 @@ class _Session:
         with closing(RunLog(self.run.path, self.console, positions, state.step, events)) as log:
             write_text(self.run.config, render(self.loaded.anchored()))
             begun = provenance(self.checkpoint, origin) | beginning(self.checkpoint, pretrained)
-            documents = _documents(task, plan, begun)
-            saver = RunSaver(self.run, config.train.save, documents, log)
-            if self.checkpoint is not None:
+            documents = _documents(task, plan, begun | self.changes.document(stream))
+            saver = RunSaver(self.run, config.train.save, documents, log, adapt=self._adapt)
+            if self.changes.new:  # at once, so that no later session must be allowed it again
+                saver.save(state)
+            elif self.checkpoint is not None:
                 saver.resumed(state)
             training = Training(
                 task, state, stream, config.train, config.evaluate, device, saver, log, sampler, self.interrupt, verdict
@@ -152,8 +158,13 @@ class _Session:
             pretrained.say(self.console)
         if self.checkpoint is not None:
             state.restore(self.checkpoint, device)
+            self._adapt(state, self.checkpoint)
             _say_resumed(self.console, self.checkpoint, plan, state)
+            self.changes.say(self.console)
         return state
+
+    def _adapt(self, state: TrainState, checkpoint: Checkpoint) -> None:
+        self.changes.adapt(state, checkpoint, self.task, training_stream(self.task))
 
 
 def _refuse_blindness(task: Task) -> None:
@@ -207,9 +218,9 @@ def _former_plan(checkpoint: Checkpoint | None) -> dict[str, Any] | None:
 
 def _say_resumed(console: Console, checkpoint: Checkpoint, plan: Plan, state: TrainState) -> None:
     console.note(f"resuming {checkpoint.folder} at step {state.step}")
-    changed = plan.differences(_former_plan(checkpoint) or {})
-    if changed:
-        console.note("not bit for bit what an unbroken run would give: " + ", ".join(changed))
+    left = plan.exactness(_former_plan(checkpoint) or {})
+    if left is not None:
+        console.note(left)
 
 
 def _documents(task: Task, plan: Plan, beginning: dict[str, Any]) -> dict[str, Any]:

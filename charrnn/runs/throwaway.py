@@ -41,8 +41,7 @@ class Throwaway:
 
     def advance(self, lr: float) -> StepResult:
         """Do the next update at the rate `lr`."""
-        clip_norm = self.task.config.train.clip_norm
-        return advance(self.task, self.state, self.stream, lr, clip_norm, self.device)
+        return advance(self.task, self.state, self.stream, lr, self.task.config.train, self.device)
 
 
 def throwaway(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrupt) -> Throwaway:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from charrnn.config.schema.vectors import Contexts
 from charrnn.corpus.words import Words
+from charrnn.models.core import State
 from charrnn.stream.chance import shuffled, uniforms
 
 
@@ -44,6 +45,11 @@ class ContextBatch:
     def rows(self) -> int:
         """B."""
         return len(self.ids_BT)
+
+    def part(self, rows: slice, state: State) -> tuple[ContextBatch, State]:
+        """See `Batch.part`; all parts see the same noise."""
+        own = self.ids_BT[rows], self.reach_BT[rows], self.document_BT[rows]
+        return ContextBatch(*own, self.noise_K, self.rate), state
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,13 +8,15 @@ Shapes: B rows (lanes), T columns.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from charrnn.models.core import State
 from charrnn.stream.lanes import LanePlan, RowPlan
+from charrnn.stream.rows import overlap
 from charrnn.stream.windows import WindowPlan
 from charrnn.text.vocabulary import Vocabulary
 
@@ -51,6 +53,7 @@ class TokenBatch:
         keep: the state after so many columns is what the next batch begins with.
         rate: what the learning rate of this step is multiplied by.
         shares: the rows of other texts, by name; the first rows, which are in none, are those of the main text.
+        whole: the batch that this one is a part of; None where it is whole.
     """
 
     x_BT: Tensor
@@ -61,6 +64,7 @@ class TokenBatch:
     keep: int
     rate: float = 1.0
     shares: Mapping[str, Share] = field(default_factory=dict)
+    whole: TokenBatch | None = None
 
     @property
     def rows(self) -> int:
@@ -72,10 +76,30 @@ class TokenBatch:
         """The rows of the main text."""
         if not self.shares:
             return self
-        rows = slice(0, min(share.rows.start for share in self.shares.values()))
+        return self._rows(slice(0, min(share.rows.start for share in self.shares.values())))
+
+    def part(self, rows: slice, state: State) -> tuple[TokenBatch, State]:
+        """See `Batch.part`. What is carried on for the rows of one share alone has names that begin with its own."""
+        shares: dict[str, Share] = {}
+        of_shares = tuple(map(carried_by, self.shares))
+        carried = {key: tensor[rows] for key, tensor in state.items() if not key.startswith(of_shares)}
+        for name, share in self.shares.items():
+            within, own = overlap(share.rows, rows), overlap(rows, share.rows)
+            if within is None or own is None:
+                continue
+            shares[name] = Share(within, {column: rows_B[own] for column, rows_B in share.resets.items()})
+            carried |= {key: tensor[own] for key, tensor in state.items() if key.startswith(carried_by(name))}
+        return replace(self._rows(rows), shares=shares, whole=self.whole or self), carried
+
+    def _rows(self, rows: slice) -> TokenBatch:
         x, y, mask, counts = (tensor[rows] for tensor in (self.x_BT, self.y_BT, self.mask_BT, self.counts_BT))
         resets = {column: rows_B[rows] for column, rows_B in self.resets.items()}
         return TokenBatch(x, y, mask, counts, resets, self.keep, self.rate)
+
+
+def carried_by(share: str) -> str:
+    """How the names of what is carried on for the rows of one share begin."""
+    return f"teacher.{share}."
 
 
 def gather(tokens: np.ndarray, plan: RowPlan, device: torch.device) -> TokenBatch:

@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from charrnn.models.core import State
 from charrnn.stream.items import Fill
+from charrnn.stream.rows import shares_of
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,13 @@ class SequenceBatch:
     def rows(self) -> int:
         """B."""
         return len(self.y_B)
+
+    def part(self, rows: slice, state: State) -> tuple[SequenceBatch, State]:
+        """See `Batch.part`. Its rows stay as long as those of the whole, whose dropout is drawn over all steps."""
+        soft_BC = None if self.soft_BC is None else self.soft_BC[rows]
+        heat_B = None if self.temperature_B is None else self.temperature_B[rows]
+        own = self.x[rows], self.length_B[rows], self.y_B[rows], soft_BC, self.weight_B[rows]
+        return SequenceBatch(*own, shares_of(self.shares, rows), heat_B, self.rate), state
 
 
 def filling(sources: Mapping[str, Sequences]) -> Fill:

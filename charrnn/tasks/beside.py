@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from charrnn.config.schema import Lanes
 from charrnn.corpus.tokens import Split
 from charrnn.models.core import State
-from charrnn.stream.gather import Share, TokenBatch
+from charrnn.stream.gather import Share, TokenBatch, carried_by
 from charrnn.stream.lanes import LanePlan
 from charrnn.stream.mixed import Ring
 
@@ -49,7 +49,7 @@ class Teacher:
             share: the rows.
             state: what is carried from batch to batch.
         """
-        prefix = f"teacher.{name}."
+        prefix = carried_by(name)
         self.model.to(logits_BTV.device).eval()
         with torch.no_grad():
             begun = self.model.initial_state(len(logits_BTV))
@@ -120,7 +120,6 @@ def learned_beside(
     logits: Sequence[Tensor],
     batch: TokenBatch,
     state: State,
-    count: Tensor,
 ) -> Learned:
     """What the rows of other texts add to an update.
 
@@ -133,9 +132,10 @@ def learned_beside(
         logits: the scores of the rows of each share, logits_BTV.
         batch: the batch.
         state: what is carried from batch to batch.
-        count: the main text's targets in the batch.
     """
-    learned, lanes = Learned(), batch.rows - sum(share.count for share in batch.shares.values())
+    learned, whole = Learned(), batch.whole or batch
+    main = whole.main
+    count = main.counts_BT.sum()
     for (name, share), logits_BTV in zip(batch.shares.items(), logits, strict=True):
         text, counts_BT = texts[name], batch.counts_BT[share.rows]
         if text.teacher is None:
@@ -143,7 +143,8 @@ def learned_beside(
         else:
             nats_BT, after = text.teacher.nats(name, logits_BTV, batch, share, state)
             learned.state.update(after)
-        total, own = (nats_BT * counts_BT).sum(), counts_BT.sum()
-        learned.parts[name] = text.weight * share.count / lanes * (total / own) * count
-        learned.told[name] = (total.detach(), own)
+        total, of_all = (nats_BT * counts_BT).sum(), whole.shares[name]
+        own = whole.counts_BT[of_all.rows].sum()
+        learned.parts[name] = text.weight * of_all.count / main.rows * (total / own) * count
+        learned.told[name] = (total.detach(), counts_BT.sum())
     return learned

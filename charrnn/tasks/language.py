@@ -108,7 +108,7 @@ class LanguageTask:
         main_BTV, *others = logits_BTV.split(sizes) if batch.shares else [logits_BTV]
         nats_BT = model.head.nats(main_BTV, own.y_BT) * own.counts_BT
         count = own.counts_BT.sum()
-        mixed = learned_beside(self.beside, model.head, others, batch, state, count)
+        mixed = learned_beside(self.beside, model.head, others, batch, state)
         parts = (
             {} if draws is None else self._parts(own, hidden_BTH[: own.rows], fed_BTH[: own.rows], main_BTV, nats_BT)
         )

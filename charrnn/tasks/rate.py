@@ -24,6 +24,7 @@ from charrnn.models.build import build_rating_model
 from charrnn.models.core import Draws, State
 from charrnn.models.ratings import Known, RatingModel
 from charrnn.stream.items import Fill, ItemStream, MixPlan, OncePlan, Part
+from charrnn.stream.rows import shares_of
 from charrnn.tasks.mixed import Mixed
 
 
@@ -54,6 +55,12 @@ class RatingBatch:
     def rows(self) -> int:
         """B."""
         return len(self.ratings_B)
+
+    def part(self, rows: slice, state: State) -> tuple[RatingBatch, State]:
+        """See `Batch.part`."""
+        known = min(max(self.known - rows.start, 0), rows.stop - rows.start)
+        own = self.users_B[rows], self.items_B[rows], self.ratings_B[rows], known, self.weight_B[rows]
+        return RatingBatch(*own, shares_of(self.shares, rows), self.rate), state
 
 
 class RateTask:

@@ -79,12 +79,10 @@ class VectorsTask:
         return {}
 
     def loss(self, model: nn.Module, batch: ContextBatch, state: State, draws: Draws | None = None) -> Loss:
-        """The loss of every word over its pairs; the targets that are counted are the pairs.
-
-        A batch of which subsampling has left no pair at all loses 0, and counts as one.
-        """
+        """The loss of every word over its pairs; the targets that are counted are the pairs. Subsampling may leave none
+        at all."""
         nats_BT, pairs_BT = model(batch.ids_BT, batch.reach_BT, batch.document_BT, batch.noise_K)
-        return Loss(nats_BT, pairs_BT.sum().clamp(min=1), {}, {})
+        return Loss(nats_BT, pairs_BT.sum(), {}, {})
 
     def meter(self, stream: ContextStream, cold: bool) -> _Nothing:
         """The loss is all there is to tell."""

@@ -103,7 +103,8 @@ def _read(
             total += loss.sum.double()
             count += loss.count
             meter.add(batch, loss)
-    return Evaluation(total.item() / count.item(), int(count.item()), stream.reading, meter.figures())
+    targets = int(count.item())
+    return Evaluation(total.item() / max(targets, 1), targets, stream.reading, meter.figures())
 
 
 @contextmanager

@@ -25,8 +25,8 @@ from charrnn.train.step import advance
 class Saver(Protocol):
     """Where checkpoints go."""
 
-    def due(self, step: int, steps_per_epoch: int) -> bool:
-        """Whether the settings ask for a checkpoint now."""
+    def due(self, step: int, steps_per_epoch: int, shift: int) -> bool:
+        """Whether the settings ask for a checkpoint now; epochs are counted from `step` + `shift`."""
 
     def save(self, state: TrainState) -> None:
         """Write a checkpoint, move `last` and `best`, and only then remove what is too old."""
@@ -89,10 +89,14 @@ class Training:
     clock: Callable[[], float] = time.perf_counter
 
     def __post_init__(self) -> None:
-        self.steps = total_steps(self.settings, self.stream.steps_per_epoch)
         self._rate = 0.0
         self._validates = self.task.stream("valid") is not None
         self._time_anew()
+
+    @property
+    def steps(self) -> int:
+        """Updates in all."""
+        return total_steps(self.settings, self.stream.steps_per_epoch, self.state.shift)
 
     def run(self) -> None:
         """Train to the end, or until a signal asks to stop; either way the last state is saved.
@@ -119,10 +123,10 @@ class Training:
 
     def _update(self) -> None:
         state = self.state
-        if state.step % self.stream.steps_per_epoch == 0:
+        if state.place % self.stream.steps_per_epoch == 0:
             state.epoch = Tally()
         self._rate = self._scheduled_rate()
-        result = advance(self.task, state, self.stream, self._rate, self.settings.clip_norm, self.device)
+        result = advance(self.task, state, self.stream, self._rate, self.settings, self.device)
         for tally in (state.interval, state.epoch):
             result.add_to(tally)
         if state.skipped >= self.settings.guard.skips:
@@ -130,7 +134,7 @@ class Training:
 
     def _scheduled_rate(self) -> float:
         state, epoch = self.state, self.stream.steps_per_epoch
-        factor = rate_factor(self.settings.schedule, state.step, self.steps, epoch, state.history)
+        factor = rate_factor(self.settings.schedule, state.step, self.steps, epoch, state.history, state.shift)
         return self.settings.optimizer.lr * factor * state.rate_scale
 
     def _recover(self, what: str, figures: dict[str, Any]) -> None:
@@ -196,17 +200,17 @@ class Training:
     def _validation_due(self) -> bool:
         """At every period's end, or at the first update after it that was not skipped; and at the end of all."""
         state, every = self.state, self.evaluation.every
-        period = self.stream.steps_per_epoch if every == "epoch" else every
+        past = state.place % self.stream.steps_per_epoch if every == "epoch" else state.step % every
         known = state.history[-1]["step"] if state.history else 0
         ending = state.step == self.steps
-        wanted = state.step if ending else state.step - state.step % period
+        wanted = state.step if ending else state.step - past
         return self._validates and known < wanted and (ending or not state.skipped)
 
     def _save_when_due(self) -> None:
         """Save what was asked for; in a row of skipped updates nothing has changed, and nothing falls due."""
         state = self.state
         improved = state.best is not None and state.best["step"] == state.step
-        due = not state.skipped and self.saver.due(state.step, self.stream.steps_per_epoch)
+        due = not state.skipped and self.saver.due(state.step, self.stream.steps_per_epoch, state.shift)
         asked = self.interrupt.take_save()  # a checkpoint that falls due anyway is the one that was asked for
         if not (state.ended or improved or due or asked):
             return
@@ -221,7 +225,7 @@ class Training:
         self.interrupt.saved(self.clock() - began)
 
     def _record(self, split: str) -> dict[str, Any]:
-        epoch = self.state.step / self.stream.steps_per_epoch
+        epoch = self.state.place / self.stream.steps_per_epoch
         return {"step": self.state.step, "epoch": round(epoch, 4), "split": split}
 
 
@@ -230,8 +234,8 @@ def numbers(figures: Mapping[str, Any]) -> dict[str, float]:
     return {name: value for name, value in figures.items() if isinstance(value, int | float)}
 
 
-def total_steps(settings: Train, steps_per_epoch: int) -> int:
-    """Updates in all: the shorter of `epochs` and `max_steps`."""
-    by_epochs = None if settings.epochs is None else settings.epochs * steps_per_epoch
+def total_steps(settings: Train, steps_per_epoch: int, shift: int = 0) -> int:
+    """Updates in all: the shorter of `epochs` and `max_steps`; epochs end at steps that are whole ones with `shift`."""
+    by_epochs = None if settings.epochs is None else settings.epochs * steps_per_epoch - shift
     ends = [end for end in (by_epochs, settings.max_steps) if end is not None]
     return min(ends)

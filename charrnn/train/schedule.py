@@ -11,7 +11,12 @@ from charrnn.config.schema.train import EarlyStop
 
 
 def rate_factor(
-    config: schema.Schedule, step: int, steps: int, steps_per_epoch: int, history: Sequence[Mapping[str, float]]
+    config: schema.Schedule,
+    step: int,
+    steps: int,
+    steps_per_epoch: int,
+    history: Sequence[Mapping[str, float]],
+    shift: int = 0,
 ) -> float:
     """What the configured rate is multiplied by for the update after `step`: at most 1, and more than 0 unless a
     `floor` of 0 is reached.
@@ -22,6 +27,7 @@ def rate_factor(
         steps: updates in all.
         steps_per_epoch: updates of one epoch.
         history: the validations so far, each with its `nats`.
+        shift: what is added to `step` for the epochs that are done, where the data have changed under the run.
     """
     if isinstance(config, schema.OneCycleSchedule):
         return _one_cycle(config, step, steps)
@@ -31,7 +37,7 @@ def rate_factor(
         case schema.ConstantSchedule():
             return share
         case schema.StepSchedule():
-            return share * max(config.floor, config.factor ** _cuts(config, step // steps_per_epoch))
+            return share * max(config.floor, config.factor ** _cuts(config, (step + shift) // steps_per_epoch))
         case schema.PlateauSchedule():
             return share * max(config.floor, config.factor ** _stalls(history, config.patience))
         case schema.CosineSchedule():

@@ -69,6 +69,7 @@ class TrainState:
         lanes: the state of every lane, in the order of the lanes.
         average: the average of the weights, where the config asks for one.
         step: updates done, those that were skipped among them.
+        shift: what is added to `step` to find the place in the data; 0 unless these have changed under the run.
         skipped: updates skipped in a row, up to now.
         rate_scale: what the guard multiplies the learning rate by: 1, or 1/2 after it went back to a checkpoint.
         seed: what all random numbers are derived from.
@@ -85,6 +86,7 @@ class TrainState:
     seed: int
     average: WeightAverage | None = None
     step: int = 0
+    shift: int = 0
     skipped: int = 0
     rate_scale: float = 1.0
     history: list[dict[str, float]] = field(default_factory=list)
@@ -96,6 +98,11 @@ class TrainState:
     def best(self) -> dict[str, float] | None:
         """The validation with the lowest loss, the first of equals; None before the first."""
         return best_of(self.history)
+
+    @property
+    def place(self) -> int:
+        """Where in the data the next update stands, in steps from their beginning."""
+        return self.step + self.shift
 
     @property
     def shown(self) -> nn.Module:
@@ -117,6 +124,7 @@ class TrainState:
         """All that is not a tensor."""
         return {
             "step": self.step,
+            "shift": self.shift,
             "skipped": self.skipped,
             "rate_scale": self.rate_scale,
             "averaged": 0 if self.average is None else self.average.count,
@@ -136,7 +144,7 @@ class TrainState:
         Raises:
             CheckpointError: the checkpoint is damaged, or of another model.
         """
-        document = checkpoint.document("train")
+        document = {"shift": 0} | checkpoint.document("train")  # older ones know of no shift, and have none
         if not self.document().keys() <= document.keys():
             raise CheckpointError(
                 "the checkpoint is of another version of charrnn",
@@ -162,7 +170,7 @@ class TrainState:
         self._restore_document(document)
 
     def _restore_document(self, document: Mapping[str, Any]) -> None:
-        self.step, self.seed = document["step"], document["seed"]
+        self.step, self.shift, self.seed = document["step"], document["shift"], document["seed"]
         self.skipped, self.rate_scale = document["skipped"], document["rate_scale"]
         self.history, self.ended = document["history"], document["ended"]
         self.interval, self.epoch = Tally(**document["interval"]), Tally(**document["epoch"])

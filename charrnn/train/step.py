@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from charrnn.config.schema import Train
 from charrnn.contracts import Batch, Loss, Stream, Task
 from charrnn.models.core import Draws, State
 from charrnn.train.optim import set_rate
+from charrnn.train.parts import descend
 from charrnn.train.state import Tally, TrainState, running_statistics
 
 
@@ -58,34 +60,33 @@ class StepResult:
 
 
 def advance(
-    task: Task, state: TrainState, stream: Stream, lr: float, clip_norm: float | None, device: torch.device
+    task: Task, state: TrainState, stream: Stream, lr: float, settings: Train, device: torch.device
 ) -> StepResult:
     """Do the next update of a stream at the rate `lr`, times what the batch asks for."""
-    batch = stream.batch(state.step, device)
+    batch = stream.batch(state.place, device)
     set_rate(state.optimizer, lr * batch.rate)
-    return update(task, state, batch, clip_norm)
+    return update(task, state, batch, settings.clip_norm, settings.micro_batches)
 
 
-def update(task: Task, state: TrainState, batch: Batch, clip_norm: float | None) -> StepResult:
-    """Do the update after `state.step` and count it.
+def update(task: Task, state: TrainState, batch: Batch, clip_norm: float | None, parts: int = 1) -> StepResult:
+    """Do the update after `state.step`, the batch in so many `parts`, and count it.
 
-    Where the loss, the gradient or the state is not finite the update is skipped: weights, running statistics, the
-    optimizer and the lanes' state stay as they were in front of it, and only the counts of steps go on.
+    Where the loss, the gradient, the state or a running statistic is not finite the update is skipped: weights, running
+    statistics, the optimizer and the lanes' state stay as they were in front of it, and only the counts of steps go on.
     """
     model, optimizer = state.model, state.optimizer
     before = {name: tensor.clone() for name, tensor in running_statistics(model).items()}
-    loss = task.loss(model, batch, state.lanes, Draws(state.seed, state.step, batch.rows))
     optimizer.zero_grad(set_to_none=True)
-    loss.objective.backward()
+    loss = descend(task, model, batch, state.lanes, Draws(state.seed, state.step, batch.rows), parts)
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf if clip_norm is None else clip_norm)
     lanes = {name: tensor.detach() for name, tensor in loss.state.items()}
-    result = _look(loss, norm, lanes)
+    result = _look(loss, norm, lanes, running_statistics(model))
     if result.skipped:
         with torch.no_grad():
             for name, tensor in running_statistics(model).items():
                 tensor.copy_(before[name])
     else:
-        optimizer.step(lambda: (loss.sum / loss.count).detach())
+        optimizer.step(lambda: (loss.sum / loss.divisor).detach())
         state.lanes = lanes
         if state.average is not None:
             state.average.update(model, state.history)
@@ -94,14 +95,16 @@ def update(task: Task, state: TrainState, batch: Batch, clip_norm: float | None)
     return result
 
 
-def _look(loss: Loss, grad_norm: Tensor, lanes: State) -> StepResult:
+def _look(loss: Loss, grad_norm: Tensor, lanes: State, statistics: Mapping[str, Tensor]) -> StepResult:
     """Bring the figures of an update to the host, all at one look at the device."""
     squares = [tensor.double().square().sum() / len(tensor) for tensor in lanes.values()]
     state_norm = sum(squares, torch.zeros_like(grad_norm, dtype=torch.float64)).sqrt()
     told = [figure for pair in loss.beside.values() for figure in pair]
-    figures = [loss.sum, loss.count, grad_norm, state_norm, *loss.parts.values(), *told]
+    # An infinite variance would pass unseen: what it divides is zero.
+    moved = [tensor.sum() for tensor in statistics.values()]
+    figures = [loss.sum, loss.count, grad_norm, state_norm, *loss.parts.values(), *told, *moved]
     total, count, grad, carried, *more = torch.stack([figure.detach().double() for figure in figures]).tolist()
-    parts, pairs = more[: len(loss.parts)], more[len(loss.parts) :]
+    parts, pairs = more[: len(loss.parts)], more[len(loss.parts) : len(loss.parts) + len(told)]
     finite = all(map(math.isfinite, (total, grad, carried, *more)))
     beside = dict(zip(loss.beside, zip(pairs[::2], pairs[1::2], strict=True), strict=True))
     return StepResult(total, int(count), dict(zip(loss.parts, parts, strict=True)), grad, carried, not finite, beside)

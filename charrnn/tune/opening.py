@@ -11,7 +11,7 @@ from charrnn.errors import DataError, UsageError
 from charrnn.files.atomic import make_folder, sweep
 from charrnn.files.lock import LOCK, waiting_lock
 from charrnn.runs.folder import RunFolder
-from charrnn.runs.resume import accepted_changes, former_config
+from charrnn.runs.resume import accepted_changes, fixed_unless, former_config
 from charrnn.tune.extra import optuna
 from charrnn.tune.journal import JOURNAL, journal_errors, open_journal
 from charrnn.tune.study import NAME, Study
@@ -54,7 +54,9 @@ def open_study(folder: Path, config: Config, corpus_digest: str) -> tuple[Study,
         with journal_errors(journal):
             begun = _begun(storage, {"config": config.model_dump(mode="json"), "corpus": corpus_digest})
     before, now = flatten(former_config(begun, "the study", journal)), flatten(config)
-    changes = accepted_changes(before, now, _is_fixed, "the study", folder, "begin another study with --out DIR")
+    changes = accepted_changes(
+        before, now, fixed_unless(_is_free), "the study", folder, "begin another study with --out DIR"
+    )
     if begun.get("corpus") != corpus_digest:
         raise DataError(
             "the text is not the one that the study was begun on",
@@ -75,8 +77,8 @@ def _begun(storage: Any, now: dict[str, Any]) -> dict[str, Any]:
     return begun
 
 
-def _is_fixed(key: str) -> bool:
-    """Whether trials would not be comparable once this key has changed."""
+def _is_free(key: str) -> bool:
+    """Whether trials stay comparable when this key has changed."""
     if key.split(".")[0] == "tune":
-        return not any(key == name or key.startswith(name + ".") for name in _CONTINUABLE)
-    return not is_manner(key)
+        return any(key == name or key.startswith(name + ".") for name in _CONTINUABLE)
+    return is_manner(key)

@@ -94,7 +94,7 @@ def _train(
             result = trial.advance(rate)
             if result.skipped:
                 return losses, f"the loss is not finite at {rate:.2g}"
-            losses.append(result.sum / result.count)
+            losses.append(result.sum / max(result.count, 1))
             if is_lost(losses, window_of(len(rates))):
                 return losses, f"the loss has doubled at {rate:.2g}"
     return losses, f"all rates up to {rates[-1]:.2g} are tested"

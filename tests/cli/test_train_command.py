@@ -56,6 +56,17 @@ def test_check_stops_before_anything_is_written_but_the_corpus(shell: Shell) -> 
     assert not (shell.path / "runs").exists()
 
 
+def test_other_lanes_go_on_where_they_are_allowed(shell: Shell) -> None:
+    shell("train", "tiny.yaml", "--quiet")
+    longer = ("train", "tiny.yaml", "--set", "train.max_steps=20", "--set", "stream.lanes=2")
+    refused = shell(*longer, "--resume", code=2).stderr
+    assert "refused without --allow-stream" in refused
+    assert "--allow-seed is for a run that goes on" in shell(*longer, "--allow-seed", code=2).stderr
+    told = shell(*longer, "--resume", "--allow-stream").stderr
+    assert "restarts: the next epoch begins, read in this way" in told
+    assert json.loads(shell(*longer, "--resume", "--json", "--quiet").stdout)["step"] == 20
+
+
 def test_fine_tuning_from_a_run_on_another_text(shell: Shell) -> None:
     shell("train", "tiny.yaml", "--quiet")
     (shell.path / "other.txt").write_text("The cat sat on a mat; the dog ate it.\n" * 30)

@@ -31,6 +31,54 @@ def test_a_run_trained_on_a_gpu_samples_on_a_cpu_and_goes_on_there(lab: Lab) -> 
     assert outcome["ended"] == "all steps are done"
 
 
+def test_a_run_goes_from_a_gpu_to_a_cpu_and_back(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its moments and their counts of steps lie where the kernels of each device want them, in fp32 within rounding."""
+    from charrnn.runs.start import train_run
+
+    without_draws = (
+        "model={input: {size: 6}, core: {hidden: 8, layers: 2}, head: {hidden: [7]}}",
+        "train.schedule={kind: constant, warmup: 0}",
+    )
+    lab.train("whole", "new", Interrupt(), "train.device=cpu", "train.max_steps=60", *without_draws)
+    for steps, device in ((20, "cuda"), (40, "cpu"), (60, "cuda")):
+        loaded = load_config(
+            lab.path / "config.yaml", [f"train.device={device}", f"train.max_steps={steps}", *without_draws]
+        )
+        with Console() as console:
+            mode = "new" if steps == 20 else "resume"
+            train_run(loaded, lab.path / "run", mode, lab.path / "corpora", console, Interrupt())
+    told = capsys.readouterr().err
+    assert "device: cuda:0 → cpu" in told
+    assert "device: cpu → cuda:0" in told
+    whole, run = (
+        find_checkpoint(lab.path / name / "checkpoints" / "step-00000060", lab.path)[0] for name in ("whole", "run")
+    )
+    for name, array in whole.tensors("model").items():
+        assert torch.allclose(
+            torch.from_numpy(array.copy()), torch.from_numpy(run.tensors("model")[name].copy()), atol=1e-3
+        )
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+def test_a_batch_in_parts_has_the_gradient_of_the_whole_on_a_gpu(lab: Lab, parts: int) -> None:
+    """Dropout is drawn on the device, for all rows."""
+    from charrnn.models.core import Draws
+    from charrnn.runs.throwaway import throwaway
+    from charrnn.train.parts import descend
+
+    settings = ["train.device=cuda", "train.precision=fp64", "model.input.batchnorm=false"]
+    loaded = load_config(lab.path / "config.yaml", settings)
+    with Console(quiet=True) as console:
+        run = throwaway(loaded, lab.path / "corpora", console, Interrupt())
+    batch, found = run.stream.batch(2, run.device), []
+    for count in (1, parts):
+        run.state.model.zero_grad(set_to_none=True)
+        descend(run.task, run.state.model, batch, run.state.lanes, Draws(1, 2, batch.rows), count)
+        found.append([p.grad.clone() for p in run.state.model.parameters() if p.grad is not None])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-10, atol=1e-12)
+
+
 def test_a_deterministic_run_resumes_bit_for_bit_on_a_gpu(lab: Lab) -> None:
     from lab import Stopper
 

@@ -48,7 +48,8 @@ def test_a_changed_rate_and_schedule_are_printed_on_resume(lab: Lab) -> None:
     with Console(stream=said, environ={}) as console:
         train_run(loaded, lab.path / "run", "resume", lab.path / "corpora", console, Interrupt())
     lines = said.getvalue().splitlines()
-    assert "train.optimizer.lr: 0.02 → 0.5 (takes effect)" in lines
-    assert "train.schedule.kind: plateau → constant (takes effect)" in lines
-    assert "train.schedule.warmup: 0 → 3 (takes effect)" in lines
+    assert "key                      in the run  now       effect" in lines
+    assert "train.optimizer.lr       0.02        0.5       takes effect" in lines
+    assert "train.schedule.kind      plateau     constant  takes effect" in lines
+    assert "train.schedule.warmup    0           3         takes effect" in lines
     assert lab.records("run")[-2]["lr"] == 0.5

@@ -77,7 +77,7 @@ def test_the_engine_of_a_run_stays(lab: Lab) -> None:
         lab.train("run", "new", Stopper(30))
     with pytest.raises(ConfigError) as error:
         lab.train("run", "resume", None, "train.engine=torch")
-    assert "train.engine: scratch → torch (refused)" in str(error.value.why)
+    assert "train.engine  scratch     torch  refused" in str(error.value.why)
 
 
 def test_either_engine_begins_with_the_weights_of_the_other(lab: Lab) -> None:

@@ -19,7 +19,7 @@ MakeState = Callable[[LanguageTask], TrainState]
 class Nowhere:
     """Keeps no checkpoints."""
 
-    def due(self, step: int, steps_per_epoch: int) -> bool:
+    def due(self, step: int, steps_per_epoch: int, shift: int) -> bool:
         return False
 
     def save(self, state: TrainState) -> None:

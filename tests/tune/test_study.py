@@ -128,9 +128,9 @@ def test_a_validation_is_reported_once(tuning: Tuning) -> None:
 @pytest.mark.parametrize(
     ("override", "line"),
     [
-        ("model.input.size=4", "model.input.size: 3 → 4 (refused)"),
-        ("tune.max_steps=30", "tune.max_steps: 24 → 30 (refused)"),
-        ("train.seed=2", "train.seed: 1 → 2 (refused)"),
+        ("model.input.size=4", "model.input.size 3 4 refused"),
+        ("tune.max_steps=30", "tune.max_steps 24 30 refused"),
+        ("train.seed=2", "train.seed 1 2 refused"),
         ('tune.space={"train.optimizer.lr": {high: 1.0, low: 0.5}}', "tune.space.train.optimizer.lr.low"),
     ],
 )
@@ -138,15 +138,17 @@ def test_what_makes_trials_comparable_may_not_change(tuning: Tuning, override: s
     opened(tuning)
     with pytest.raises(ConfigError) as caught:
         opened(tuning, "study", override)
-    assert line in str(caught.value.why)
+    assert line in " ".join(str(caught.value.why).split())
 
 
 def test_what_may_change_is_told(tuning: Tuning) -> None:
     opened(tuning)
     settings = ["tune.trials=9", "tune.prune=null", "tune.sampler={kind: random}", "train.log_every=3"]
     _, changes = open_study(tuning.path / "study", tuning.loaded(*settings).config, "d1")
-    assert "tune.trials: 6 → 9 (takes effect)" in changes
-    assert "train.log_every: 10 → 3 (takes effect)" in changes
+    assert changes[0].split() == ["key", "in", "the", "study", "now", "effect"]
+    rows = [line.split() for line in changes[1:]]
+    assert ["tune.trials", "6", "9", "takes", "effect"] in rows
+    assert ["train.log_every", "10", "3", "takes", "effect"] in rows
 
 
 def test_another_text_is_refused(tuning: Tuning) -> None:

@@ -24,6 +24,7 @@ IDENTITY = (
 MANNER = (
     "train.device",
     "train.threads",
+    "train.micro_batches",
     "train.scan",
     "train.deterministic",
     "train.log_every",

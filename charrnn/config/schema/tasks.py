@@ -42,6 +42,16 @@ class Config(Section):
     tune: Tune | None = None
     """For `charrnn tune` only; a single run does not look at it."""
 
+    @model_validator(mode="after")
+    def _statistics_are_of_whole_batches(self) -> Config:
+        parts, entry = self.train.micro_batches, getattr(self.model, "input", None)
+        if parts > 1 and getattr(entry, "batchnorm", False):
+            raise ValueError(
+                f"train.micro_batches ({parts}) and model.input.batchnorm exclude one another: in training BatchNorm "
+                "needs the statistics of the whole batch; set train.micro_batches to 1, or batchnorm to false"
+            )
+        return self
+
 
 class LanguageConfig(Config):
     """One run, from the text to the samples."""

@@ -153,6 +153,11 @@ class Train(Section):
     """Refuse operations that may differ from run to run. On a CPU every run is repeatable anyway, but for what `scan:
     auto` measures."""
 
+    micro_batches: Count = 1
+    """The rows of every batch go through the model in so many parts, one after the other (at most one for each row):
+    it takes less memory and more time, and the gradient and the dropout are those of the whole batch; sums differ in
+    the order of their terms alone. Not with BatchNorm, whose statistics are those of the whole batch."""
+
     threads: Count | None = None
     """CPU threads; `null` takes what the machine offers. A resumed run keeps the number it began with."""
 

@@ -1,0 +1,90 @@
+"""A batch in parts: its rows go through the model one part after the other, with the gradient of the whole batch.
+
+Nothing is averaged over parts: sums are added up, and divided once by the targets of all. Dropout is drawn for all rows
+and sliced (`models/core.py`), so that every row has the mask that it would have in the whole batch.
+
+Shapes: B rows (lanes, items).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from charrnn.contracts import Batch, Loss, Task
+from charrnn.models.core import Draws, State
+
+
+def descend(task: Task, model: nn.Module, batch: Batch, state: State, draws: Draws, parts: int) -> Loss:
+    """The loss of a batch; afterwards the parameters, which begin without one, hold the gradient of its objective.
+
+    Args:
+        task: what is trained.
+        model: its model.
+        batch: the rows.
+        state: what is carried from batch to batch.
+        draws: the random numbers of the step, for all rows.
+        parts: how many parts the rows are cut into; at most one for each row.
+
+    Returns:
+        The loss of all rows; of a batch in parts without a gradient of its own.
+    """
+    if parts == 1:
+        loss = task.loss(model, batch, state, draws)
+        loss.objective.backward()
+        return loss
+    losses = []
+    for rows in cut(batch.rows, parts):
+        own, carried = batch.part(rows, state)
+        loss = task.loss(model, own, carried, draws.of(rows.start))
+        loss.total.backward()
+        losses.append(_told(loss))
+    whole = joined(losses)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter.grad.div_(whole.divisor)
+    return whole
+
+
+def cut(rows: int, parts: int) -> list[slice]:
+    """Neighbouring rows in parts of about the same length; none is empty."""
+    parts = min(rows, parts)
+    return [slice(*ends) for ends in pairwise(-(-rows * i // parts) for i in range(parts + 1))]
+
+
+def joined(losses: Sequence[Loss]) -> Loss:
+    """The loss of a whole batch from those of its parts, in the order of the rows."""
+    return Loss(
+        torch.cat([loss.each for loss in losses]),
+        torch.stack([loss.count for loss in losses]).sum(),
+        {name: torch.stack(found).sum() for name, found in _by_name(loss.parts for loss in losses).items()},
+        {name: torch.cat(found) for name, found in _by_name(loss.state for loss in losses).items()},
+        beside={name: _sums(pairs) for name, pairs in _by_name(loss.beside for loss in losses).items()},
+    )
+
+
+def _told(loss: Loss) -> Loss:
+    """A loss without its gradient, which would hold on to the memory of its part."""
+    parts = {name: value.detach() for name, value in loss.parts.items()}
+    state = {name: tensor.detach() for name, tensor in loss.state.items()}
+    return replace(loss, each=loss.each.detach(), parts=parts, state=state, outputs=None)
+
+
+def _by_name(found: Iterable[Mapping[str, object]]) -> dict[str, list[Any]]:
+    """What several mappings have under each name, in their order; not every one has all names."""
+    gathered: dict[str, list[Any]] = {}
+    for mapping in found:
+        for name, value in mapping.items():
+            gathered.setdefault(name, []).append(value)
+    return gathered
+
+
+def _sums(pairs: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    totals, counts = zip(*pairs, strict=True)
+    return torch.stack(totals).sum(), torch.stack(counts).sum()
