@@ -55,10 +55,10 @@ def newest(lab: Lab, name: str) -> Checkpoint:
 class _AfterStep27(Interrupt):
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self.saved = folder / "checkpoints" / "step-00000027"
+        self.newest = folder / "checkpoints" / "step-00000027"
 
     def check(self) -> None:
-        if self.saved.exists():
+        if self.newest.exists():
             raise Stopper.Killed
 
 
