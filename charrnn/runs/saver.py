@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,10 +12,14 @@ from charrnn.checkpoint.layout import checkpoints, step_name
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.checkpoint.write import write_checkpoint
 from charrnn.config.schema.train import Save
+from charrnn.errors import DiskFullError
 from charrnn.files.atomic import remove_folder, write_json
 from charrnn.logs.record import plain
 from charrnn.runs.folder import RunFolder
 from charrnn.train.state import TrainState
+
+_RESERVE = 1.2
+"""How much larger than the last a checkpoint may become."""
 
 
 class Positions(Protocol):
@@ -36,6 +41,8 @@ class RunSaver:
         documents: what rebuilds model, vocabulary and config without any other file.
         records: the run's records; a checkpoint remembers how long they were.
         clock: seconds, for saving by time.
+        say: told, once, when the disk will soon be full.
+        free: the free bytes of the disk that a folder is on. It knows nothing of quotas.
     """
 
     def __init__(
@@ -45,12 +52,15 @@ class RunSaver:
         documents: dict[str, Any],
         records: Positions,
         clock: Callable[[], float] = time.monotonic,
+        say: Callable[[str], None] = lambda text: None,
+        free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     ) -> None:
         self.folder = folder
         self.settings = settings
         self.documents = documents
         self.records = records
         self.clock = clock
+        self._say, self._free, self._said = say, free, False
         self._saved_at = clock()
         self._saved: tuple[object, ...] = ()
 
@@ -61,6 +71,7 @@ class RunSaver:
         """
         self._saved = _content(state)
         self._point(state)
+        self._look_ahead(state)
 
     def due(self, step: int, steps_per_epoch: int) -> bool:
         """Whether a checkpoint falls due at `step`: by steps, by epoch, or by time."""
@@ -72,15 +83,21 @@ class RunSaver:
         """Write a checkpoint unless the newest one holds the same; then point to it; then remove old ones.
 
         Raises:
-            StorageError: the disk refused; earlier checkpoints are untouched.
+            StorageError: the disk refused; earlier checkpoints are untouched. Where there was no room, the next one is
+                due when it would have been had this one been written.
         """
         if _content(state) == self._saved:
             return
-        train = state.document() | {"records": self.records.sync()}
-        write_checkpoint(self.folder.checkpoints, state.step, state.groups(), self.documents | {"train": train})
-        self._point(state)
+        try:
+            train = state.document() | {"records": self.records.sync()}
+            write_checkpoint(self.folder.checkpoints, state.step, state.groups(), self.documents | {"train": train})
+            self._point(state)
+        except DiskFullError:
+            self._saved_at = self.clock()
+            raise
         self._saved, self._saved_at = _content(state), self.clock()
         self._remove_old()
+        self._look_ahead(state)
 
     def roll_back(self, state: TrainState) -> bool:
         """Let `state`, the records and the checkpoints end with the last good checkpoint.
@@ -131,6 +148,22 @@ class RunSaver:
         candidates = [folder for folder in checkpoints(self.folder.checkpoints) if folder != best]
         for folder in candidates[: -self.settings.keep]:
             remove_folder(folder)
+
+    def _look_ahead(self, state: TrainState) -> None:
+        """Say so, once, when the disk has no room for the checkpoints that are still to be kept."""
+        if self._said or state.ended:
+            return
+        there = checkpoints(self.folder.checkpoints)
+        size = sum(file.stat().st_size for file in there[-1].iterdir())
+        # Besides those of `keep` there may be the best, and a new one is written before an old one goes.
+        more = max(1, self.settings.keep + 2 - len(there))
+        free = self._free(self.folder.checkpoints)
+        if free < _RESERVE * size * more:
+            self._said = True
+            self._say(
+                f"WARNING: the disk will soon be full: {free / 1e6:,.1f} MB are free, and {more} more checkpoints of "
+                f"{size / 1e6:,.1f} MB will be kept beside each other; free some space, or lower train.save.keep"
+            )
 
 
 def _content(state: TrainState) -> tuple[object, ...]:

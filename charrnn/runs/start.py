@@ -17,7 +17,7 @@ from charrnn.config.schema.schedule import PlateauSchedule
 from charrnn.config.schema.train import NtAsgdAverage
 from charrnn.contracts import Task
 from charrnn.errors import UsageError
-from charrnn.files.atomic import write_text
+from charrnn.files.atomic import storage_errors, write_text
 from charrnn.logs import tensorboard
 from charrnn.logs.console import Console
 from charrnn.logs.logger import RunLog
@@ -122,13 +122,14 @@ class _Session:
         _refuse_the_past(state, total_steps(config.train, stream.steps_per_epoch))
         if anew:
             clear(self.run)
-        self.run.dump.unlink(missing_ok=True)
+        with storage_errors(self.run.dump):
+            self.run.dump.unlink(missing_ok=True)
         positions = {} if self.checkpoint is None else self.checkpoint.document("train")["records"]
         with closing(RunLog(self.run.path, self.console, positions, state.step, events)) as log:
             write_text(self.run.config, render(self.loaded.anchored()))
             begun = provenance(self.checkpoint, origin) | beginning(self.checkpoint, pretrained)
             documents = _documents(task, plan, begun)
-            saver = RunSaver(self.run, config.train.save, documents, log)
+            saver = RunSaver(self.run, config.train.save, documents, log, say=self.console.note)
             if self.checkpoint is not None:
                 saver.resumed(state)
             training = Training(
