@@ -13,6 +13,7 @@ from charrnn.cli import (
     baseline,
     common,
     config,
+    doctor,
     embeddings,
     evaluate,
     find_lr,
@@ -48,6 +49,7 @@ app.command("recommend")(recommend.recommend)
 app.command("baseline")(baseline.baseline)
 app.command("neighbours")(neighbours.neighbours)
 app.command("embeddings")(embeddings.embeddings)
+app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
 
 
