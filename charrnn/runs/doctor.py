@@ -66,7 +66,6 @@ def examine(place: Path, corpora: Path) -> Iterator[Finding]:
             yield from _study(place, corpora)
         case "run":
             yield from run_findings(RunFolder(place), corpora, set())
-            yield from leftover_findings(place, place)
         case "corpus":
             again = command("charrnn", "prepare", "CONFIG", "--out", place)
             yield corpus_finding(place, f"make it again, with the config that it was made with: {again}")
@@ -84,7 +83,7 @@ def sweep_below(place: Path) -> None:
 
 def _checkpoint(folder: Path) -> Finding:
     """A checkpoint that was named itself."""
-    others = [other for other in checkpoints(folder.absolute().parent) if other.name != folder.name]
+    others = [other for other in checkpoints(folder.parent) if other.name != folder.name]
     whole = [other for other in others if checkpoint_finding(other, "").state == "ok"]
     use = f"use another one: {command('charrnn', 'sample', whole[-1])}" if whole else "there is no other one beside it"
     return checkpoint_finding(folder, f"bring a copy of it back, or {use}")

@@ -114,24 +114,22 @@ def config_finding(path: Path, mend: str) -> Finding:
 
 
 def data_findings(documents: Sequence[tuple[dict[str, Any], str]], corpora: Path, seen: set[str]) -> Iterator[Finding]:
-    """Prepared corpora, and files of rows, by their digests.
+    """Prepared corpora, by their digests.
 
     Args:
-        documents: each holds `corpus_digest`, or `file` and `sha256`; and how it is made again.
+        documents: each holds a `corpus_digest`; and how it is made again.
         corpora: where prepared corpora lie.
         seen: digests that need not be looked at again; those of these are added.
     """
     for document, again in documents:
-        wanted = document.get("corpus_digest") or document.get("sha256")
+        wanted = document.get("corpus_digest")
         if not isinstance(wanted, str) or wanted in seen:
             continue
         seen.add(wanted)
-        if "file" in document:
-            yield _file(Path(document["file"]), wanted)
-            continue
         folder = named_by(corpora, wanted)
         if folder is not None:
-            yield corpus_finding(folder, f"{again} makes it again, from the same source", wanted)
+            mend = f"{command('rm', '-r', folder)}; {again} makes it again, from the same source"
+            yield corpus_finding(folder, mend, wanted)
             continue
         why = "these data are not prepared here: training on and evaluating need them, sampling does not"
         yield Finding(
@@ -166,8 +164,17 @@ def _data(advice: _Advice, newest: Checkpoint, corpora: Path, seen: set[str]) ->
         yield Finding("note", "corpus", newest.folder, "this checkpoint does not say which data it was trained on")
         return
     main = ({"corpus_digest": document["corpus_digest"]}, command("charrnn", "prepare", advice.config))
-    mixed = [(part, advice.train("--resume")) for part in document.get("mix", {}).values()]
-    yield from data_findings([main, *mixed], corpora, seen)
+    mixed, again = document.get("mix", {}), advice.train("--resume")
+    texts = [(part, again) for part in mixed.values() if "corpus_digest" in part]
+    yield from data_findings([main, *texts], corpora, seen)
+    if advice.config == advice.run.config:
+        # Files may have moved since: the config knows where they are, and the checkpoint what they hold.
+        parts = getattr(load_config(advice.run.config).config.stream, "mix", None) or {}
+        for name, part in parts.items():
+            source, sha256 = getattr(part, "source", None), mixed.get(name, {}).get("sha256")
+            if source is not None and sha256 is not None and sha256 not in seen:
+                seen.add(sha256)
+                yield _file(Path(source), sha256)
 
 
 def _steps(run: RunFolder) -> list[Path]:

@@ -27,6 +27,8 @@ _CORPORA: dict[str, tuple[type[Any], type[Any]]] = {
     LABELLED: (LabelledManifest, LabelledCorpus),
     RATINGS: (RatingsManifest, RatingsCorpus),
 }
+_TOLD = 20
+"""So many wrong lines are told by number."""
 _ARRAYS = (TOKENS_FILE, ITEMS, next(iter(ARRAYS)))
 
 State = Literal["ok", "note", "leftover", "missing", "damaged"]
@@ -127,33 +129,44 @@ def records_finding(path: Path, thing: str, least: int = 0, mend: str | None = N
         path: the file.
         thing: what to call it.
         least: how many records it must have.
-        mend: what to do about damage.
+        mend: what to do about damage, where that is not to do without the records.
     """
-    count, half = 0, False
+    code = DataError.exit_code
     try:
-        with path.open("rb") as file:
-            for count, line in enumerate(file, start=1):  # noqa: B007 (it is asked for after the loop)
-                half = not line.endswith(b"\n")
-                if not half and not isinstance(json.loads(line), dict):
-                    raise ValueError("it is JSON, but not an object")
+        count, half, wrong = _read_lines(path)
     except FileNotFoundError:
-        if least:
-            return Finding("missing", thing, path, f"there were {least} records", mend, DataError.exit_code)
-        return Finding("note", thing, path, "there is none")
+        return Finding("missing", thing, path, f"there were {least} records", mend, code if least else 0)
     except OSError as error:
-        return Finding("damaged", thing, path, error.strerror, mend, DataError.exit_code)
-    except (ValueError, RecursionError) as error:
-        # The line is replaced and not deleted: checkpoints count them.
-        blank = command("sed", "-i", f'{count}s/.*/{{"split": "lost"}}/', path)
-        why = f"line {count} is not a record: {error}"
-        return Finding("damaged", thing, path, why, mend or f"what it said is lost; {blank}", DataError.exit_code)
-    count -= half
+        return Finding("damaged", thing, path, error.strerror, mend, code)
+    if wrong:
+        # The lines are replaced and not deleted: checkpoints count them.
+        blank = [part for number in wrong[:_TOLD] for part in ("-e", f'{number}s/.*/{{"split": "lost"}}/')]
+        lines = ", ".join(map(str, wrong[:_TOLD])) + (f" and {len(wrong) - _TOLD} more" if wrong[_TOLD:] else "")
+        mend = mend or f"what they said is lost; {command('sed', '-i', *blank, path)}"
+        return Finding("damaged", thing, path, f"these lines are no records: {lines}", mend, code)
     if count < least:
         why = f"it has {count} records, and had {least} when the newest checkpoint was written"
-        return Finding("damaged", thing, path, why, mend, DataError.exit_code)
+        return Finding("damaged", thing, path, why, mend or "what they said is lost; nothing else needs them", code)
     if half:
         return Finding("note", thing, path, "half a line at its end, as a kill leaves it; who writes next removes it")
     return Finding("ok", thing, path)
+
+
+def _read_lines(path: Path) -> tuple[int, bool, list[int]]:
+    """How many whole lines a file has, whether half a one follows, and the numbers of those that are no records."""
+    count, wrong = 0, list[int]()
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                return count, True, wrong
+            count += 1
+            try:
+                whole = isinstance(json.loads(line), dict)
+            except (ValueError, RecursionError):
+                whole = False
+            if not whole:
+                wrong.append(count)
+    return count, False, wrong
 
 
 def json_finding(path: Path, thing: str, mend: str) -> Finding:

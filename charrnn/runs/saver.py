@@ -133,15 +133,7 @@ class RunSaver:
         return self.folder.dump
 
     def _point(self, state: TrainState) -> None:
-        self.folder.point("last", self.folder.checkpoints / step_name(state.step))
-        best = self.folder.pointed("best")
-        if state.best is not None:
-            measured = self.folder.checkpoints / step_name(int(state.best["step"]))
-            best = measured if measured.is_dir() else best
-        if best is not None and best.is_dir():
-            self.folder.point("best", best)
-        else:
-            self.folder.unpoint("best")
+        set_pointers(self.folder, state.step, state.best)
 
     def _remove_old(self) -> None:
         best = self.folder.pointed("best")
@@ -164,6 +156,20 @@ class RunSaver:
                 f"WARNING: the disk will soon be full: {free / 1e6:,.1f} MB are free, and {more} more checkpoints of "
                 f"{size / 1e6:,.1f} MB will be kept beside each other; free some space, or lower train.save.keep"
             )
+
+
+def set_pointers(folder: RunFolder, step: int, best: Mapping[str, Any] | None) -> None:
+    """Let `last` name the checkpoint of `step`, and `best` that of the best validation; as long as that is not there,
+    the one that it names already."""
+    folder.point("last", folder.checkpoints / step_name(step))
+    named = folder.pointed("best")
+    if best is not None:
+        measured = folder.checkpoints / step_name(int(best["step"]))
+        named = measured if measured.is_dir() else named
+    if named is not None and named.is_dir():
+        folder.point("best", named)
+    else:
+        folder.unpoint("best")
 
 
 def _content(state: TrainState) -> tuple[object, ...]:

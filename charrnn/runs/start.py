@@ -32,7 +32,7 @@ from charrnn.runs.mixed_texts import refuse_own_teacher
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.pretrained import Pretrained, beginning, check_pretrained, pretrained_of
 from charrnn.runs.resume import check_corpus
-from charrnn.runs.saver import RunSaver
+from charrnn.runs.saver import RunSaver, set_pointers
 from charrnn.runs.task import say_remarks, task_of, training_stream
 from charrnn.runs.transfer import Origin, origin_of, provenance, refuse_itself
 from charrnn.runs.use import continuation, in_form, stepper
@@ -85,7 +85,9 @@ def train_run(
             check_mixed(checkpoint, task)
             if is_done(checkpoint, loaded):
                 console.note(f"nothing to do: the run in {folder} is finished")
-                return _outcome(run, checkpoint.document("train"))
+                outcome = _outcome(run, checkpoint.document("train"))
+                set_pointers(run, checkpoint.step, outcome["best"])  # a kill may have left them behind
+                return outcome
         say_remarks(task, "valid", console)
         say_mixed(task, console)
         session = _Session(run, loaded, task, checkpoint, console, interrupt)

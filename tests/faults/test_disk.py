@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from faultydisk import FULL, FaultyDisk, every_call, failure_of, litter
-from labelling import Workplace
 from ledger import Ledger
-from ratinglab import table
+from wholeness import KINDS, content, sources
 
 from charrnn.checkpoint.layout import checkpoints
-from charrnn.checkpoint.read import Checkpoint
-from charrnn.config.schema import Ratings
-from charrnn.config.schema.corpus import Corpus
 from charrnn.config.schema.train import Save
-from charrnn.corpus.labelled import LabelledCorpus
-from charrnn.corpus.prepare import prepare
-from charrnn.corpus.rating_tables import prepare_ratings
-from charrnn.corpus.ratings import RatingsCorpus
-from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import DiskFullError
 from charrnn.logs.console import Console
 from charrnn.logs.logger import METRICS, SAMPLES, RunLog
@@ -60,15 +49,6 @@ def save(run: Path, step: int, keep: int = 2) -> None:
         RunSaver(RunFolder(run), Save(keep=keep), {"config": {}}, log).save(state)
     finally:
         log.close()
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    """All files of a checkpoint, verified."""
-    opened = Checkpoint.open(folder)
-    for name in opened.files:
-        stem, _, suffix = name.partition(".")
-        opened.tensors(stem) if suffix == "safetensors" else opened.document(stem)
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_every_call_of_a_save(tmp_path: Path, ledger: Ledger) -> None:
@@ -123,34 +103,6 @@ def test_records_wait_for_room_and_none_is_lost(tmp_path: Path, ledger: Ledger, 
         assert [record["text"] for record in read_records(tmp_path / SAMPLES)] == [
             f"text {i}" for i in range(1, step + 1)
         ]
-
-
-def tokens(work: Path) -> None:
-    settings = Corpus.model_validate({"source": "text.txt", "documents": {"kind": "separator", "text": "\n\n"}})
-    prepare(settings, base=work, corpora=work / "corpora", out=work / "out")
-
-
-def labelled(work: Path) -> None:
-    Workplace(work).prepare(source="rows.csv", labelled=9, given={"out": work / "out"})
-
-
-def ratings(work: Path) -> None:
-    settings = Ratings.model_validate({"source": "ratings.csv", "split": {"shares": [0.7, 0.2, 0.1], "seed": 3}})
-    prepare_ratings(settings, base=work, corpora=work / "corpora", out=work / "out")
-
-
-def sources(work: Path) -> None:
-    """What the preparations read."""
-    work.mkdir()
-    (work / "text.txt").write_text("a text, and another one.\n\nMore of it.\n\n" * 30, encoding="utf-8")
-    (work / "ratings.csv").write_text(table(), encoding="utf-8")
-    rows = "".join(f"{'xy'[i % 2]},item {i}\n" for i in range(30))
-    (work / "rows.csv").write_text("label,text\n" + rows, encoding="utf-8")
-
-
-KINDS: dict[str, tuple[Callable[[Path], None], Any]] = {
-    "tokens": (tokens, TokenCorpus), "labelled": (labelled, LabelledCorpus), "ratings": (ratings, RatingsCorpus),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("there", [False, True], ids=["first", "replacing"])
