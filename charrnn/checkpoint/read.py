@@ -126,6 +126,14 @@ class Checkpoint:
         return CheckpointError("the checkpoint is damaged", where=self.folder / name, why=why, hint=_other(self.folder))
 
 
+def is_whole(folder: Path) -> bool:
+    """Whether a folder holds a checkpoint, every file of which has the digest that its manifest says."""
+    try:
+        return not Checkpoint.open(folder).damage()
+    except CheckpointError:
+        return False
+
+
 def _plain(name: str) -> str:
     if not isinstance(name, str) or Path(name).name != name or name in {"", ".", ".."} or "\\" in name:
         raise ValueError(f"{name!r} is not the name of a file in this folder")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from charrnn.checkpoint.layout import MANIFEST, checkpoints, step_of
+from charrnn.checkpoint.read import is_whole
 from charrnn.errors import UsageError
 from charrnn.files.atomic import sweep
 from charrnn.runs.doctor_rounds import rounds_findings
@@ -84,7 +85,7 @@ def sweep_below(place: Path) -> None:
 def _checkpoint(folder: Path) -> Finding:
     """A checkpoint that was named itself."""
     others = [other for other in checkpoints(folder.parent) if other.name != folder.name]
-    whole = [other for other in others if checkpoint_finding(other, "").state == "ok"]
+    whole = [other for other in others if is_whole(other)]
     use = f"use another one: {command('charrnn', 'sample', whole[-1])}" if whole else "there is no other one beside it"
     return checkpoint_finding(folder, f"bring a copy of it back, or {use}")
 
