@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
@@ -182,7 +183,10 @@ def read_json(path: Path) -> Any:
         DataError: it cannot be read, is larger than any such file, or is no JSON.
     """
     with read_errors(path):
-        if path.stat().st_size > _MOST_JSON:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise damaged(path, "it is no file")  # to read a pipe would never end
+        if status.st_size > _MOST_JSON:
             raise damaged(path, f"it is larger than {_MOST_JSON:,} bytes")
         data = path.read_bytes()
     try:

@@ -104,6 +104,8 @@ def in_use(folder: Path) -> Iterator[Finding]:
 
 def config_finding(path: Path, mend: str) -> Finding:
     """A resolved config."""
+    if path.exists() and not path.is_file():
+        return Finding("damaged", "config", path, "it is no file", mend, CheckpointError.exit_code)
     try:
         load_config(path)
     except ConfigError as error:

@@ -132,6 +132,8 @@ def records_finding(path: Path, thing: str, least: int = 0, mend: str | None = N
         mend: what to do about damage, where that is not to do without the records.
     """
     code = DataError.exit_code
+    if path.exists() and not path.is_file():
+        return Finding("damaged", thing, path, "it is no file", mend or f"{command('rm', '-r', path)}", code)
     try:
         count, half, wrong = _read_lines(path)
     except FileNotFoundError:
