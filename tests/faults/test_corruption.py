@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -68,18 +69,28 @@ def test_no_flipped_bit_of_a_corpus_is_read(corpora: Path, tmp_path: Path, ledge
     shutil.copytree(corpora / kind / "out", folder)
     read_corpus(opened, folder)
     for path in sorted(folder.iterdir()):
-        if path.name == "manifest.json":
-            continue  # it has no digest of its own: what it says is held against the files
         data = path.read_bytes()
-        for place in range(0, len(data), max(1, len(data) // ledger.times(12, 3000))):
+        places = ledger.times(100 if path.name == "manifest.json" else 12, 3000)
+        for place in range(0, len(data), max(1, len(data) // places)):
+            changed = bytearray(data)
+            changed[place] ^= 1 << place % 8
+            if path.name == "manifest.json" and means_the_same(changed, data):
+                continue
             with count.trial():
-                changed = bytearray(data)
-                changed[place] ^= 1 << place % 8
                 path.write_bytes(changed)
-                with pytest.raises(DataError, match="damaged"):
+                with pytest.raises(DataError):
                     read_corpus(opened, folder)
         path.write_bytes(data)
     read_corpus(opened, folder)
+
+
+def means_the_same(changed: bytes, data: bytes) -> bool:
+    """White space between the words of JSON means nothing."""
+    try:
+        same: bool = json.loads(changed) == json.loads(data)
+    except ValueError:
+        return False
+    return same
 
 
 @pytest.mark.parametrize("kind", KINDS)
