@@ -97,6 +97,10 @@ class StorageError(CharRnnError):
     exit_code = 7
 
 
+class DiskFullError(StorageError):
+    """There is no room: the disk is full, or a quota is used up. Waiting, or deleting something, may help."""
+
+
 class Interrupted(CharRnnError):
     """A signal asked the program to stop; 130 for Ctrl-C and 143 for SIGTERM, as shells and schedulers expect."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from safetensors.numpy import load
 from charrnn.checkpoint.layout import DOCUMENT, FORMAT, LARGEST_DOCUMENT, MANIFEST, TENSORS, checkpoints, step_of
 from charrnn.errors import CheckpointError
 from charrnn.files import digest
+
+_OTHER_DIGEST = "its SHA-256 is not the one in the manifest"
 
 
 @dataclass(frozen=True)
@@ -83,25 +87,51 @@ class Checkpoint:
         except (ValueError, RecursionError) as error:
             raise self._damaged(name + DOCUMENT, str(error)) from error
 
+    def damage(self) -> list[CheckpointError]:
+        """What is wrong with its files, an error each; they are read in blocks, whatever their size."""
+        found = []
+        for name, (_, sha256) in self.files.items():
+            try:
+                with self._reading(name):
+                    if digest.of_file(self.folder / name) != sha256:
+                        raise self._damaged(name, _OTHER_DIGEST)
+            except CheckpointError as error:
+                found.append(error)
+        return found
+
     def _verified(self, name: str, largest: float = math.inf) -> bytes:
         if name not in self.files:
             raise self._damaged(name, "the manifest does not list it")
-        size, sha256 = self.files[name]
+        with self._reading(name, largest):
+            data = (self.folder / name).read_bytes()
+        if digest.of_bytes(data) != self.files[name][1]:
+            raise self._damaged(name, _OTHER_DIGEST)
+        return data
+
+    @contextmanager
+    def _reading(self, name: str, largest: float = math.inf) -> Iterator[None]:
+        """While a listed file is read: it must have its size, and what the system refuses is damage."""
+        size = self.files[name][0]
         try:
             found = _own_size(self.folder / name)
             if found != size:
                 raise self._damaged(name, f"it has {found} bytes, and the manifest says {size}")
             if found > largest:
                 raise self._damaged(name, "the file is too large")
-            data = (self.folder / name).read_bytes()
+            yield
         except (OSError, ValueError) as error:
             raise self._damaged(name, getattr(error, "strerror", None) or str(error)) from error
-        if digest.of_bytes(data) != sha256:
-            raise self._damaged(name, "its SHA-256 is not the one in the manifest")
-        return data
 
     def _damaged(self, name: str, why: str) -> CheckpointError:
         return CheckpointError("the checkpoint is damaged", where=self.folder / name, why=why, hint=_other(self.folder))
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder holds a checkpoint, every file of which has the digest that its manifest says."""
+    try:
+        return not Checkpoint.open(folder).damage()
+    except CheckpointError:
+        return False
 
 
 def _plain(name: str) -> str:

@@ -13,6 +13,7 @@ from charrnn.cli import (
     baseline,
     common,
     config,
+    doctor,
     embeddings,
     evaluate,
     find_lr,
@@ -48,6 +49,7 @@ app.command("recommend")(recommend.recommend)
 app.command("baseline")(baseline.baseline)
 app.command("neighbours")(neighbours.neighbours)
 app.command("embeddings")(embeddings.embeddings)
+app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
 
 
@@ -86,7 +88,10 @@ def _report(error: CharRnnError) -> None:
     if "--json" in sys.argv and not isinstance(error, Interrupted):
         with suppress(ReaderLeft, StorageError):  # the error itself is what counts
             common.write_json(error.as_dict())
-    from charrnn.logs.console import printable
+    from charrnn.logs.console import forget_unwritten, printable
 
-    with suppress(OSError):  # nobody reads it
-        print(printable(error.block()), file=sys.stderr)
+    try:
+        print(printable(error.block()), file=sys.stderr, flush=True)
+    except OSError:  # nobody reads it, or it goes to a file on a full disk
+        with suppress(OSError):
+            forget_unwritten(sys.stderr)

@@ -16,7 +16,6 @@ from charrnn.corpus.manifest import (
     DOCUMENTS,
     FORMAT,
     KIND,
-    MANIFEST,
     TOKENS,
     VOCABULARY,
     Counts,
@@ -24,6 +23,7 @@ from charrnn.corpus.manifest import (
     Manifest,
     SourceRecord,
     SplitRecord,
+    write_manifest,
 )
 from charrnn.corpus.splits import cut
 from charrnn.errors import DataError
@@ -117,7 +117,7 @@ class Build:
                     "splits": splits,
                 }
             )
-            write_json(beside / MANIFEST, manifest.to_json())
+            write_manifest(beside, manifest.to_json())
 
     def _count(self) -> Vocabulary:
         """The first pass."""

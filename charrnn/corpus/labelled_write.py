@@ -23,7 +23,7 @@ from charrnn.corpus.labelled_manifest import (
     InputRecord,
     LabelledManifest,
 )
-from charrnn.corpus.manifest import FORMAT, MANIFEST, VOCABULARY, FileRecord
+from charrnn.corpus.manifest import FORMAT, VOCABULARY, FileRecord, write_manifest
 from charrnn.errors import DataError
 from charrnn.files import digest
 from charrnn.files.atomic import write_json
@@ -113,7 +113,7 @@ class LabelledWriter:
                 "splits": self._parts(),
             }
         )
-        write_json(self._folder / MANIFEST, manifest.to_json())
+        write_manifest(self._folder, manifest.to_json())
 
     def _learned(self, settings: TextItems, contents: mmap.mmap) -> Vocabulary:
         """The symbols of the rows of training, and all bytes to spell others."""

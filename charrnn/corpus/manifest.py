@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
@@ -13,6 +14,7 @@ from charrnn.config.schema.base import Section
 from charrnn.config.schema.corpus import Corpus
 from charrnn.errors import DataError
 from charrnn.files import digest
+from charrnn.files.atomic import write_json
 from charrnn.text.blocks import read_errors
 
 FORMAT = 1
@@ -26,6 +28,9 @@ START_BYTES = 8
 SPLITS = ("train", "valid", "test")
 
 PREPARE_AGAIN = "prepare the corpus again (charrnn prepare)"
+
+_SEAL = "seal"
+"""The SHA-256 of all else that a manifest says; those of earlier versions have none."""
 
 _MOST_JSON = 256 << 20
 _M = TypeVar("_M", bound=Section)
@@ -126,7 +131,7 @@ def read_manifest(form: type[_M], kind: str, folder: Path) -> _M:
     """
     path = folder / MANIFEST
     with read_errors(path):
-        if not path.is_file():
+        if path.is_symlink() or not path.is_file():
             raise DataError("there is no prepared corpus", where=folder, hint=PREPARE_AGAIN)
     value = read_json(path)
     found = (value.get("format"), value.get("kind")) if isinstance(value, dict) else None
@@ -137,12 +142,21 @@ def read_manifest(form: type[_M], kind: str, folder: Path) -> _M:
             why=f"format {found[0]!r} of kind {found[1]!r}; expected {FORMAT} of kind {kind!r}",
             hint=PREPARE_AGAIN,
         )
+    seal = value.pop(_SEAL, None) if isinstance(value, dict) else None
     try:
-        return form.model_validate_json(json.dumps(value))
+        manifest = form.model_validate_json(json.dumps(value))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
         raise damaged(path, f"{key}: {first['msg']}" if key else first["msg"]) from error
+    if seal not in (None, digest.of_json(value)):
+        raise damaged(path, "its seal is not the SHA-256 of what it says")
+    return manifest
+
+
+def write_manifest(folder: Path, value: dict[str, Any]) -> None:
+    """Put the manifest of a corpus, sealed, into its folder, last of all files; raises `StorageError`."""
+    write_json(folder / MANIFEST, {**value, _SEAL: digest.of_json(value)})
 
 
 def corpus_digest(settings: Corpus, sources: list[SourceRecord], given: Mapping[str, str] | None = None) -> str:
@@ -169,7 +183,10 @@ def read_json(path: Path) -> Any:
         DataError: it cannot be read, is larger than any such file, or is no JSON.
     """
     with read_errors(path):
-        if path.stat().st_size > _MOST_JSON:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise damaged(path, "it is no file")  # to read a pipe would never end
+        if status.st_size > _MOST_JSON:
             raise damaged(path, f"it is larger than {_MOST_JSON:,} bytes")
         data = path.read_bytes()
     try:

@@ -13,7 +13,7 @@ import numpy as np
 from charrnn.config.schema import Ratings
 from charrnn.config.schema.corpus import Corpus
 from charrnn.config.schema.rate import SharesSplit
-from charrnn.corpus.manifest import FORMAT, MANIFEST, SPLITS, FileRecord, SourceRecord
+from charrnn.corpus.manifest import FORMAT, MANIFEST, SPLITS, FileRecord, SourceRecord, write_manifest
 from charrnn.corpus.rating_rows import field, rating_rows
 from charrnn.corpus.ratings import ARRAYS, IDS, KIND, RatingsCorpus, RatingsManifest, ratings_digest
 from charrnn.corpus.ready import Prepared, found_or_made
@@ -137,7 +137,7 @@ class _Build:
                     "splits": counts,
                 }
             )
-            write_json(beside / MANIFEST, manifest.model_dump(mode="json"))
+            write_manifest(beside, manifest.model_dump(mode="json"))
 
     def _rows(self, index: int) -> Iterator[Row]:
         file, record = self._files[index], self._records[index]

@@ -137,6 +137,8 @@ class RatingsCorpus:
                 arrays[name] = np.fromfile(self.folder / name, dtype)
         if read_manifest(RatingsManifest, KIND, self.folder).digest != self.digest:
             raise DataError("the corpus was replaced meanwhile", where=self.folder, hint="start again")
+        if any(len(array) != self.manifest.ratings for array in arrays.values()):
+            raise DataError("the corpus was replaced meanwhile", where=self.folder, hint="start again")
         most = {"users.bin": self.manifest.users, "items.bin": self.manifest.items, "splits.bin": len(SPLITS)}
         for name, limit in most.items():
             if arrays[name].size and int(arrays[name].max()) >= limit:

@@ -31,12 +31,14 @@ class Prepared(Generic[C]):
     Attributes:
         corpus: the corpus.
         fresh: whether it was made now; False if it was there already.
+        damage: what was wrong with a corpus that was there, and has been made again; None where nothing was.
         lost: symbols of the text that a vocabulary which was given does not have, and that were left out or replaced;
             known of a fresh one only.
     """
 
     corpus: C
     fresh: bool
+    damage: str | None = None
     lost: tuple[str, ...] = ()
 
 
@@ -49,7 +51,8 @@ def named_by(corpora: Path, digest: str) -> Path | None:
 def found_or_made(
     kind: type[C], folder: Path, identity: str, files: Collection[str], make: Callable[[], None]
 ) -> Prepared[C]:
-    """The corpus in `folder`; made unless it is there, whole, and of the same identity.
+    """The corpus in `folder`; made unless it is there, whole, and of the same identity. A damaged one is made again
+    from its source, which is the same to the bit, and the result says so.
 
     Args:
         kind: its class.
@@ -63,15 +66,18 @@ def found_or_made(
         StorageError: it may not be looked into, or a write was refused.
     """
     sweep(folder.parent)
+    damage = None
     try:
         there = kind.open(folder, verify=True)
         if there.digest == identity:
             return Prepared(there, fresh=False)
-    except DataError:
-        pass  # none, or none that can be used
+    except DataError as error:
+        with storage_errors(folder):
+            if any((folder / name).exists() for name in files):
+                damage = f"{error.where}: {error.why or error.what}"
     _refuse_foreign(folder, files)
     make()
-    return Prepared(kind.open(folder), fresh=True)
+    return Prepared(kind.open(folder), fresh=True, damage=damage)
 
 
 def _refuse_foreign(folder: Path, known: Collection[str]) -> None:

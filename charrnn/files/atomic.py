@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from charrnn.errors import StorageError
+from charrnn.errors import DiskFullError, StorageError
 
 _REASONS = {
     errno.ENOSPC: (
@@ -40,6 +40,9 @@ _REASONS = {
     errno.EISDIR: ("a folder has this name", "choose another folder with --out"),
     errno.EEXIST: ("something else already has this name", "choose another folder with --out"),
 }
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the operating system says where there is no room."""
+
 # The middle keeps `sweep` off other programs' files; `.old` is a folder that stands aside while it is replaced.
 _PREFIX = ".tmp-charrnn"
 _LEFTOVER = re.compile(
@@ -52,14 +55,20 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals to write `path` into a `StorageError` (exit code 7)."""
+    """Turn the operating system's refusals to write `path` into a `StorageError` (exit code 7); where there is no room,
+    into a `DiskFullError`."""
     try:
         yield
+    except StorageError as error:
+        if error.where is not None and _PREFIX in error.where:  # a file of a folder that is not at its place yet
+            error.where = str(path)
+        raise
     except OSError as error:
         why, hint = _REASONS.get(error.errno or 0, (error.strerror or str(error), None))
         # A temporary name is gone by the time that the user reads this.
         told = isinstance(error.filename, str) and _PREFIX not in error.filename
-        raise StorageError("cannot write", where=error.filename if told else path, why=why, hint=hint) from error
+        kind = DiskFullError if error.errno in FULL else StorageError
+        raise kind("cannot write", where=error.filename if told else path, why=why, hint=hint) from error
 
 
 def beside(path: Path) -> Path:
@@ -209,15 +218,21 @@ def sweep(parent: Path) -> None:
     What cannot be removed stays: it is litter, and no reason to stop.
     """
     with suppress(OSError):
-        for leftover in list(parent.iterdir()):
+        for leftover in leftovers(parent):
             match = _LEFTOVER.fullmatch(leftover.name)
-            if match and match["host"] == _host() and not _alive(int(match["pid"])):
-                with suppress(OSError):
-                    place = parent / match["name"]
-                    if match["old"] and not os.path.lexists(place):
-                        os.rename(leftover, place)
-                    else:
-                        _discard(leftover)
+            assert match is not None, "it is a leftover"
+            with suppress(OSError):
+                place = parent / match["name"]
+                if match["old"] and not os.path.lexists(place):
+                    os.rename(leftover, place)
+                else:
+                    _discard(leftover)
+
+
+def leftovers(parent: Path) -> list[Path]:
+    """What killed processes of this machine left half-written in `parent`, by name."""
+    found = [(path, _LEFTOVER.fullmatch(path.name)) for path in sorted(parent.iterdir())]
+    return [path for path, match in found if match and match["host"] == _host() and not _alive(int(match["pid"]))]
 
 
 def _discard(path: Path) -> None:

@@ -59,3 +59,24 @@ def folder_lock(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def owner(folder: Path) -> str | None:
+    """The process that owns `folder`, as far as it says; None where nobody does.
+
+    To look is to own it for a moment, beside others who look: who begins to work there at that very moment is refused.
+    """
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.read(descriptor, 200).decode("utf-8", "replace").strip() or "a process that does not say which"
+    except OSError:
+        return None
+    else:
+        return None
+    finally:
+        os.close(descriptor)

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
+from charrnn.files.atomic import FULL
 from charrnn.logs.lines import progress_line, record_line, sample_lines
 from charrnn.logs.standing import LOSSES, Standing
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 _FRAME_SECONDS = 0.25
 _SHORT_WORK_SECONDS = 0.5
 _PLAIN_PROGRESS_SECONDS = 10.0
+
+_SAID = ("guard", "disk")
+"""Records that are not figures to be drawn, but something that has happened."""
 
 _ESCAPES = re.compile(
     r"(\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor, modes
@@ -36,6 +40,20 @@ def printable(text: str) -> str:
     """`text` without what would steer a terminal: escape sequences, control characters (newlines and tabs stay),
     marks that turn the direction of writing, and halves of surrogate pairs."""
     return _CONTROLS.sub("", _ESCAPES.sub("", text))
+
+
+def forget_unwritten(stream: TextIO) -> None:
+    """Let go of the text that a full disk refuses: Python would offer it again and again, and when the program ends
+    put an exit code of its own in the place of ours."""
+    number = stream.fileno()
+    kept, nowhere = os.dup(number), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, number)
+        stream.flush()
+    finally:
+        os.dup2(kept, number)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class Console:
@@ -121,7 +139,7 @@ class Console:
     def record(self, record: Mapping[str, Any]) -> None:
         """Show a record."""
         self._standing.take(record)
-        if self._on_terminal and record["split"] != "guard":
+        if self._on_terminal and record["split"] not in _SAID:
             self._draw_run()
         else:
             self._say(record_line(self._standing, record, self._left()))
@@ -174,13 +192,18 @@ class Console:
 
     @contextmanager
     def _unless_nobody_reads(self) -> Iterator[None]:
-        """Fall silent for good when the reader has left: a run must not end because nobody watches it."""
+        """Fall silent for good when the reader has left: a run must not end because nobody watches it. What a full disk
+        has no room for, where the stream is a file, is lost; later texts may find some."""
         try:
             yield
         except BrokenPipeError:
             self._quiet, self._on_terminal, self._live = True, False, None
             # Python flushes the stream once more when it ends, and must find nothing to complain of.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            forget_unwritten(self._stream)
 
     def _new_live(self, transient: bool) -> Live:
         from rich.console import Console as RichConsole

@@ -22,6 +22,8 @@ def record_line(standing: Standing, record: Mapping[str, Any], left: float | Non
     if record["split"] == "guard":
         trouble = f"at step {record['rolled_back_from']}: {record['what']}"
         return f"{trouble}; going on from step {record['step']} with half the rate"
+    if record["split"] == "disk":
+        return f"WARNING: step {record['step']} is not saved, and training goes on: {record['what']}"
     total = f"/{standing.steps}" if standing.steps else ""
     parts = [f"step {record['step']}{total}", f"epoch {record['epoch']:.2f}"]
     if record["split"] == "train":

@@ -75,7 +75,11 @@ def read_records(path: Path) -> list[dict[str, Any]]:
         DataError: a line is not a JSON object; the error names it.
     """
     lines, _ = _lines(path)
-    return [_parse(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]
+    try:
+        return [_parse(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]
+    except DataError as error:
+        error.hint = f"`charrnn doctor {path.parent}` says how to mend it"
+        raise
 
 
 def last_record(path: Path) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from charrnn.checkpoint.layout import checkpoints
-from charrnn.checkpoint.read import Checkpoint
+from charrnn.checkpoint.read import Checkpoint, is_whole
 from charrnn.config.load import Loaded, flatten
 from charrnn.config.schema import is_manner
 from charrnn.errors import CheckpointError, UsageError
@@ -54,8 +54,10 @@ def owned(folder: Path) -> Iterator[RunFolder]:
                 sweep(place)
             yield run
     except CheckpointError as error:
-        good = checkpoints(run.checkpoints)[:-1]
-        if good and error.where is not None and Path(error.where).is_relative_to(run.checkpoints):
+        where = Path(error.where or "")
+        others = [folder for folder in checkpoints(run.checkpoints) if not where.is_relative_to(folder)]
+        good = [folder for folder in others if is_whole(folder)]
+        if good and where.is_relative_to(run.checkpoints):
             error.hint = (
                 f"to go on from {good[-1].name}: move the damaged checkpoint away, delete {run.path / 'last'}, "
                 "and use --resume"

@@ -27,6 +27,10 @@ class Ready(Protocol):
     def fresh(self) -> bool:
         """False if it was there already."""
 
+    @property
+    def damage(self) -> str | None:
+        """What was wrong with the one that was there, and has been made again."""
+
 
 _PREPARE: Mapping[type[Config], Callable[..., Ready]] = {
     LanguageConfig: prepare,
@@ -58,9 +62,16 @@ def prepared(loaded: Loaded, corpora: Path, console: Console, check: Check, out:
         progress=console.progress,
         check=check,
     )
+    say_damage(ready.damage, console)
     for remark in ready.corpus.remarks if ready.fresh else ():
         console.note(remark)
     return ready
+
+
+def say_damage(damage: str | None, console: Console) -> None:
+    """Say so where a damaged corpus was made again; `damage` is None where none was."""
+    if damage is not None:
+        console.note(f"the prepared corpus was damaged, and has been made again from its source: {damage}")
 
 
 def ratings(config: Config) -> RateConfig:

@@ -18,7 +18,7 @@ from pathlib import Path
 from charrnn.checkpoint.layout import MANIFEST, checkpoints, step_of
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.errors import CheckpointError, UsageError
-from charrnn.files.atomic import write_text
+from charrnn.files.atomic import storage_errors, write_text
 from charrnn.logs.logger import EVENTS, METRICS, SAMPLES
 from charrnn.logs.record import last_record
 
@@ -89,7 +89,8 @@ class RunFolder:
 
     def unpoint(self, pointer: str) -> None:
         """Let `best` or `last` name nothing."""
-        (self.path / pointer).unlink(missing_ok=True)
+        with storage_errors(self.path / pointer):
+            (self.path / pointer).unlink(missing_ok=True)
 
     def pointed(self, pointer: str) -> Path | None:
         """The checkpoint that `best` or `last` names; None where there is no such pointer.

@@ -25,6 +25,7 @@ from charrnn.errors import CheckpointError, ConfigError, DataError, UsageError
 from charrnn.files import digest
 from charrnn.logs.console import Console
 from charrnn.models.build import build_model
+from charrnn.runs.corpus import say_damage
 from charrnn.runs.folder import find_checkpoint
 from charrnn.runs.use import config_of
 from charrnn.tasks.beside import Beside, Teacher
@@ -148,6 +149,7 @@ def _text(
         check=check,
         given=Given(corpus.vocabulary, part.corpus.unknown),
     )
+    say_damage(ready.damage, console)
     if ready.lost:
         named = ", ".join(map(described, ready.lost[:_NAMED])) + (", …" if len(ready.lost) > _NAMED else "")
         what = "left out" if part.corpus.unknown == "skip" else "replaced"

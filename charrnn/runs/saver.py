@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,10 +12,14 @@ from charrnn.checkpoint.layout import checkpoints, step_name
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.checkpoint.write import write_checkpoint
 from charrnn.config.schema.train import Save
+from charrnn.errors import DiskFullError
 from charrnn.files.atomic import remove_folder, write_json
 from charrnn.logs.record import plain
 from charrnn.runs.folder import RunFolder
 from charrnn.train.state import TrainState
+
+_RESERVE = 1.2
+"""How much larger than the last a checkpoint may become."""
 
 
 class Positions(Protocol):
@@ -37,6 +42,8 @@ class RunSaver:
         records: the run's records; a checkpoint remembers how long they were.
         clock: seconds, for saving by time.
         adapt: makes of a state that was just restored from a checkpoint one that this run can go on with.
+        say: told, once, when the disk will soon be full.
+        free: the free bytes of the disk that a folder is on. It knows nothing of quotas.
     """
 
     def __init__(
@@ -47,6 +54,8 @@ class RunSaver:
         records: Positions,
         clock: Callable[[], float] = time.monotonic,
         adapt: Callable[[TrainState, Checkpoint], None] = lambda state, checkpoint: None,
+        say: Callable[[str], None] = lambda text: None,
+        free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     ) -> None:
         self.folder = folder
         self.settings = settings
@@ -54,6 +63,7 @@ class RunSaver:
         self.records = records
         self.clock = clock
         self.adapt = adapt
+        self._say, self._free, self._said = say, free, False
         self._saved_at = clock()
         self._saved: tuple[object, ...] = ()
 
@@ -64,6 +74,7 @@ class RunSaver:
         """
         self._saved = _content(state)
         self._point(state)
+        self._look_ahead(state)
 
     def due(self, step: int, steps_per_epoch: int, shift: int = 0) -> bool:
         """Whether a checkpoint falls due at `step`: by steps, by epoch (which ends where `step` + `shift` has it end),
@@ -77,15 +88,21 @@ class RunSaver:
         """Write a checkpoint unless the newest one holds the same; then point to it; then remove old ones.
 
         Raises:
-            StorageError: the disk refused; earlier checkpoints are untouched.
+            StorageError: the disk refused; earlier checkpoints are untouched. Where there was no room, the next one is
+                due when it would have been had this one been written.
         """
         if _content(state) == self._saved:
             return
-        train = state.document() | {"records": self.records.sync()}
-        write_checkpoint(self.folder.checkpoints, state.step, state.groups(), self.documents | {"train": train})
-        self._point(state)
+        try:
+            train = state.document() | {"records": self.records.sync()}
+            write_checkpoint(self.folder.checkpoints, state.step, state.groups(), self.documents | {"train": train})
+            self._point(state)
+        except DiskFullError:
+            self._saved_at = self.clock()
+            raise
         self._saved, self._saved_at = _content(state), self.clock()
         self._remove_old()
+        self._look_ahead(state)
 
     def roll_back(self, state: TrainState) -> bool:
         """Let `state`, the records and the checkpoints end with the last good checkpoint.
@@ -122,7 +139,7 @@ class RunSaver:
         return self.folder.dump
 
     def _point(self, state: TrainState) -> None:
-        point(self.folder, state.step, state.best)
+        set_pointers(self.folder, state.step, state.best)
 
     def _remove_old(self) -> None:
         best = self.folder.pointed("best")
@@ -130,22 +147,33 @@ class RunSaver:
         for folder in candidates[: -self.settings.keep]:
             remove_folder(folder)
 
+    def _look_ahead(self, state: TrainState) -> None:
+        """Say so, once, when the disk has no room for the checkpoints that are still to be kept."""
+        if self._said or state.ended:
+            return
+        there = checkpoints(self.folder.checkpoints)
+        size = sum(file.stat().st_size for file in there[-1].iterdir())
+        # Besides those of `keep` there may be the best, and a new one is written before an old one goes.
+        more = max(1, self.settings.keep + 2 - len(there))
+        free = self._free(self.folder.checkpoints)
+        if free < _RESERVE * size * more:
+            self._said = True
+            self._say(
+                f"WARNING: the disk will soon be full: {free / 1e6:,.1f} MB are free, and {more} more checkpoints of "
+                f"{size / 1e6:,.1f} MB will be kept beside each other; free some space, or lower train.save.keep"
+            )
 
-def point(folder: RunFolder, step: int, best: Mapping[str, float] | None) -> None:
-    """Let `last` name the checkpoint of `step`, and `best` that of the best validation, if it is there.
 
-    Args:
-        folder: the run.
-        step: that of its newest checkpoint.
-        best: the best validation so far.
-    """
+def set_pointers(folder: RunFolder, step: int, best: Mapping[str, Any] | None) -> None:
+    """Let `last` name the checkpoint of `step`, and `best` that of the best validation; as long as that is not there,
+    the one that it names already."""
     folder.point("last", folder.checkpoints / step_name(step))
-    former = folder.pointed("best")
+    named = folder.pointed("best")
     if best is not None:
         measured = folder.checkpoints / step_name(int(best["step"]))
-        former = measured if measured.is_dir() else former
-    if former is not None and former.is_dir():
-        folder.point("best", former)
+        named = measured if measured.is_dir() else named
+    if named is not None and named.is_dir():
+        folder.point("best", named)
     else:
         folder.unpoint("best")
 

@@ -17,7 +17,7 @@ from charrnn.config.schema.schedule import PlateauSchedule
 from charrnn.config.schema.train import NtAsgdAverage
 from charrnn.contracts import Task
 from charrnn.errors import UsageError
-from charrnn.files.atomic import write_text
+from charrnn.files.atomic import storage_errors, write_text
 from charrnn.logs import tensorboard
 from charrnn.logs.console import Console
 from charrnn.logs.logger import RunLog
@@ -32,7 +32,7 @@ from charrnn.runs.mixed import check_mixed, mixed_document, no_validation, say_m
 from charrnn.runs.mixed_texts import refuse_own_teacher
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.pretrained import Pretrained, beginning, check_pretrained, pretrained_of
-from charrnn.runs.saver import RunSaver, point
+from charrnn.runs.saver import RunSaver, set_pointers
 from charrnn.runs.task import say_remarks, task_of, training_stream
 from charrnn.runs.transfer import Origin, origin_of, provenance, refuse_itself
 from charrnn.runs.use import continuation, in_form, stepper
@@ -87,10 +87,10 @@ def train_run(
             check_pretrained(checkpoint, task.config)
             check_mixed(checkpoint, task)
             if not changes.new and is_done(checkpoint, loaded):
-                document = checkpoint.document("train")
-                point(run, checkpoint.step, best_of(document["history"]))  # a kill may have come before it
                 console.note(f"nothing to do: the run in {folder} is finished")
-                return _outcome(run, document)
+                outcome = _outcome(run, checkpoint.document("train"))
+                set_pointers(run, checkpoint.step, outcome["best"])  # a kill may have left them behind
+                return outcome
         say_remarks(task, "valid", console)
         say_mixed(task, console)
         session = _Session(run, loaded, task, checkpoint, changes, console, interrupt)
@@ -128,13 +128,14 @@ class _Session:
         _refuse_the_past(state, total_steps(config.train, stream.steps_per_epoch, state.shift))
         if anew:
             clear(self.run)
-        self.run.dump.unlink(missing_ok=True)
+        with storage_errors(self.run.dump):
+            self.run.dump.unlink(missing_ok=True)
         positions = {} if self.checkpoint is None else self.checkpoint.document("train")["records"]
         with closing(RunLog(self.run.path, self.console, positions, state.step, events)) as log:
             write_text(self.run.config, render(self.loaded.anchored()))
             begun = provenance(self.checkpoint, origin) | beginning(self.checkpoint, pretrained)
             documents = _documents(task, plan, begun | self.changes.document(stream))
-            saver = RunSaver(self.run, config.train.save, documents, log, adapt=self._adapt)
+            saver = RunSaver(self.run, config.train.save, documents, log, adapt=self._adapt, say=self.console.note)
             if self.changes.new:  # at once, so that no later session must be allowed it again
                 saver.save(state)
             elif self.checkpoint is not None:

@@ -105,7 +105,7 @@ def _spooled(folder: Path, watch: Watch) -> Iterator[Path]:
     make_folder(folder)
     spool = beside(folder / "stdin")
     try:
-        with storage_errors(spool), spool.open("wb") as file:
+        with storage_errors(folder), spool.open("wb") as file:
             while block := _typed(watch):
                 file.write(block)
                 watch.block("read", file.tell(), None)

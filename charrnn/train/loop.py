@@ -13,7 +13,7 @@ import torch
 
 from charrnn.config.schema import Evaluate, Train
 from charrnn.contracts import Stream, Task
-from charrnn.errors import DivergedError, Interrupted
+from charrnn.errors import DiskFullError, DivergedError, Interrupted
 from charrnn.train.evaluate import evaluate
 from charrnn.train.guard import autopsy, diverged
 from charrnn.train.interrupt import Interrupt
@@ -89,7 +89,7 @@ class Training:
     clock: Callable[[], float] = time.perf_counter
 
     def __post_init__(self) -> None:
-        self._rate = 0.0
+        self._rate, self._unsaved = 0.0, False
         self._validates = self.task.stream("valid") is not None
         self._time_anew()
 
@@ -104,6 +104,7 @@ class Training:
         Raises:
             Interrupted: a signal asked to stop; the state has been saved.
             DivergedError: the loss stays not finite; the last good checkpoint stands.
+            StorageError: the disk refused; for want of room the second time in a row, or where no save is to come.
         """
         self.state.model.train()
         try:
@@ -218,10 +219,21 @@ class Training:
             self._save()
         except DivergedError as error:
             self._recover(error.what, {})
+        except DiskFullError as error:
+            self._go_on_unsaved(error)
+
+    def _go_on_unsaved(self, error: DiskFullError) -> None:
+        """Train on, once, without a checkpoint that there was no room for: by the next one there may be."""
+        if self._unsaved or self.state.ended or self.interrupt.stop is not None:
+            raise error
+        self._unsaved = True
+        what = f"{error.where}: {error.why}; if there is no room for the next checkpoint either, the run ends"
+        self.logger.log(self._record("disk") | {"what": what})
 
     def _save(self) -> None:
         began = self.clock()
         self.saver.save(self.state)
+        self._unsaved = False
         self.interrupt.saved(self.clock() - began)
 
     def _record(self, split: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from corrupting import DAMAGES, flip, name_of, neighbour, swap
 
 from charrnn.checkpoint import read
 from charrnn.checkpoint.layout import MANIFEST, step_name
@@ -61,78 +62,21 @@ def refusal(folder: Path) -> CheckpointError:
     return caught.value
 
 
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 0x10
-    path.write_bytes(data)
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-2])
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def lengthen(path: Path) -> None:
-    path.write_bytes(path.read_bytes() + b"x")
-
-
-def zero(path: Path) -> None:
-    path.write_bytes(bytes(path.stat().st_size))
-
-
-def swap(path: Path) -> None:
-    other = path.with_name("train.json" if path.name != "train.json" else "vocabulary.json")
-    mine, theirs = path.read_bytes(), other.read_bytes()
-    path.write_bytes(theirs)
-    other.write_bytes(mine)
-
-
-def delete(path: Path) -> None:
-    path.unlink()
-
-
-def link(path: Path) -> None:
-    elsewhere = path.parent.parent / f"elsewhere-{path.name}"
-    path.rename(elsewhere)
-    path.symlink_to(elsewhere)
-
-
-def loop(path: Path) -> None:
-    path.unlink()
-    path.symlink_to(path)
-
-
-def pipe(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
-
-
-def folder_instead(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
 def of_another_step(path: Path) -> None:
     path.write_bytes((path.parents[1] / step_name(1) / path.name).read_bytes())
 
 
-DAMAGES = [flip, cut, empty, lengthen, zero, swap, delete, link, loop, pipe, folder_instead]
-
-
 @pytest.mark.faults
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("damage", DAMAGES, ids=name_of)
 @pytest.mark.parametrize("file", FILES)
 def test_damage_to_any_file_is_told_by_name_with_another_checkpoint_on_offer(
     folder: Path, file: str, damage: Callable[[Path], None]
 ) -> None:
-    before = everything(folder.parent / step_name(2))
+    before, other = everything(folder.parent / step_name(2)), neighbour(folder / file).name
     damage(folder / file)
     error = refusal(folder)
     # A digest that was damaged in the manifest shows at the file that it is of.
-    names = {file} | ({"the manifest"} if file == MANIFEST else set()) | ({"train.json"} if damage is swap else set())
+    names = {file, *(["the manifest"] if file == MANIFEST else []), *([other] if damage is swap else [])}
     assert any(name in f"{error.where} {error.why}" for name in names)
     assert str(error.where).startswith(str(folder))
     assert everything(folder.parent / step_name(2)) == before

@@ -69,3 +69,17 @@ def test_an_error_keeps_its_exit_code_where_nobody_reads_its_json(
     assert done.returncode == 2
     assert done.stderr.startswith("error: there is no such config")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(("prepare", "text.txt"), 0), (("prepare", "none.txt"), 3)], ids=str)
+def test_a_standard_error_that_is_full_changes_no_exit_code(
+    shell: Shell, arguments: tuple[str, ...], code: int
+) -> None:
+    """As in `charrnn train … 2> log` beside a run that has filled its disk."""
+    with open("/dev/full", "w") as device:
+        for _ in range(2):  # the second time there is something to say where the first went well
+            done = subprocess.run(
+                shell.command(*arguments), cwd=shell.path, stdout=subprocess.PIPE, stderr=device, text=True, check=False
+            )
+            assert done.returncode == code
+            assert done.stdout.startswith("corpora/") == (code == 0)

@@ -53,6 +53,7 @@ def probe(folder: Path, *arguments: str, text: str = "") -> tuple[int, bool, str
         (["evaluate", "--help"], 0),
         (["recommend", "--user", "1"], 2),
         (["prepare", "ratings.yaml"], 0),
+        (["doctor", "."], 2),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
 )

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import json
 import os
 import random
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faultydisk import FaultyDisk
 
 from charrnn.errors import StorageError
 from charrnn.files import atomic
@@ -27,82 +27,19 @@ REFUSALS = [errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, 
 OLD, NEW = b"the old content", b"the new content, which is longer"
 
 
-class FaultySystem:
-    """The system calls that `atomic` makes, counted; the one of number `fails_at` is refused.
-
-    Patched are the calls themselves, not our code. What cleans up (unlink, rmdir) is not counted: only one call fails.
-    """
-
-    def __init__(self, fails_at: int, error: int) -> None:
-        self.fails_at, self.error = fails_at, error
-        self.calls: list[str] = []
-
-    @property
-    def fired(self) -> bool:
-        return len(self.calls) > self.fails_at
-
-    def pass_or_fail(self, name: str) -> None:
-        self.calls.append(name)
-        if len(self.calls) - 1 == self.fails_at:
-            raise OSError(self.error, os.strerror(self.error))
-
-    def counted(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        def counting(*args: Any, **kwargs: Any) -> Any:
-            self.pass_or_fail(name)
-            return call(*args, **kwargs)
-
-        return counting
+class FaultySystem(FaultyDisk):
+    """A disk that also refuses to open what is only flushed, by `atomic`: who cleans up opens folders, too."""
 
     @contextmanager
-    def installed(self) -> Iterator[FaultySystem]:
-        with pytest.MonkeyPatch.context() as patch:
-            # `atomic` alone sees these: shutil.rmtree, which cleans up, opens folders too.
-            names = ("open", "fsync", "replace", "rename")
-            patch.setattr(atomic, "os", _Namespace(os, {name: self.counted(name, getattr(os, name)) for name in names}))
-            patch.setattr(atomic, "_exchange", self.counted("renameat2", atomic._exchange))
-            patch.setattr(os, "mkdir", self.counted("mkdir", os.mkdir))
-            patch.setattr(io, "open", self._open(io.open))
+    def installed(self) -> Iterator[FaultyDisk]:
+        with super().installed(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(atomic, "os", _Namespace(os, {"open": self.counted("open", os.open)}))
             yield self
-
-    def _open(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def opening(path: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
-            if "b" not in mode or mode == "rb":
-                return real(path, mode, *args, **kwargs)
-            self.pass_or_fail("open for writing")
-            return _FaultyFile(real(path, mode, *args, **kwargs), self)
-
-        return opening
 
 
 class _Namespace:
     def __init__(self, module: Any, others: dict[str, Any]) -> None:
         self.__dict__.update(vars(module) | others)
-
-
-class _FaultyFile:
-    """A file whose refused write leaves the first half of the data behind."""
-
-    def __init__(self, file: Any, system: FaultySystem) -> None:
-        self._file, self._system = file, system
-
-    def __enter__(self) -> _FaultyFile:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._file.close()
-
-    def write(self, data: bytes) -> int:
-        self._file.write(data[: len(data) // 2])
-        self._system.pass_or_fail("write")
-        self._file.write(data[len(data) // 2 :])
-        return len(data)
-
-    def flush(self) -> None:
-        self._system.pass_or_fail("flush")
-        self._file.flush()
-
-    def fileno(self) -> int:
-        return int(self._file.fileno())
 
 
 def write_a_file(place: Path, data: bytes) -> None:
@@ -149,7 +86,7 @@ def trials(write: Callable[[Path, bytes], None], folder: Path, old: bytes | None
             write(place, old)
         with FaultySystem(index, REFUSALS[index % len(REFUSALS)]).installed() as system:
             refusal = storage_error_of(write, place)
-        if not system.fired:
+        if not system.refused:
             assert refusal is None
             assert read_either(place) == NEW
             return system.calls

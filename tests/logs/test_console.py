@@ -1,4 +1,5 @@
 import io
+import os
 import re
 from pathlib import Path
 
@@ -301,3 +302,28 @@ class TestStanding:
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.faults
+def test_what_a_full_disk_has_no_room_for_is_lost_and_nothing_else(tmp_path):
+    """Standard error often goes to a file beside the run; a disk that is full must not end the run by it."""
+    path = tmp_path / "log"
+    with path.open("w", encoding="utf-8") as stream:
+        number, full = os.dup(stream.fileno()), os.open("/dev/full", os.O_WRONLY)
+        console = Console(stream=stream)
+        console.note("before")
+        os.dup2(full, stream.fileno())
+        console.note("lost")
+        os.dup2(number, stream.fileno())
+        console.note("after")
+        os.close(number)
+        os.close(full)
+    assert path.read_text() == "before\nafter\n"
+
+
+def test_a_checkpoint_without_room_is_told_on_a_terminal_too():
+    for terminal in (False, True):
+        stream = Terminal() if terminal else io.StringIO()
+        with Console(stream=stream, environ={}) as console:
+            console.record({"step": 7, "epoch": 0.5, "split": "disk", "what": "runs/x: the disk is full"})
+        assert "WARNING: step 7 is not saved, and training goes on: runs/x: the disk is full" in stream.getvalue()

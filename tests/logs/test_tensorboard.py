@@ -1,5 +1,6 @@
 import builtins
 import errno
+import io
 import subprocess
 import sys
 import warnings
@@ -11,6 +12,7 @@ from charrnn.errors import StorageError
 from charrnn.logs import tensorboard
 from charrnn.logs.console import Console
 from charrnn.logs.logger import RunLog
+from charrnn.logs.record import read_records
 
 pytest.importorskip("tensorboard")
 
@@ -127,3 +129,25 @@ def test_a_run_that_goes_back_purges_its_own_events(tmp_path):
     log.log({"step": 10, "epoch": 1.0, "split": "train", "nats": 1.5})
     log.close()
     assert scalars(tmp_path / "tensorboard")["train/nats"] == [(5, 2.0), (10, 1.5)]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("moment", ["log", "sync", "close"])
+def test_on_a_full_disk_the_events_end_aloud_and_the_figures_go_on(tmp_path, monkeypatch, moment):
+    stream = io.StringIO()
+    log = RunLog(tmp_path, Console(stream=stream), {}, 0, True)
+    log.log({"step": 1, "epoch": 0.1, "split": "train", "nats": 2.0})
+    log.sync()
+    refused = {"log": "add_event", "sync": "flush", "close": "close"}[moment]
+
+    def refuse(*event):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(log._events._writer, refused, refuse)
+    for step in (2, 3):
+        log.log({"step": step, "epoch": 0.1, "split": "train", "nats": 2.0})
+        log.sync()
+    log.close()
+    assert [record["step"] for record in read_records(tmp_path / "metrics.jsonl")] == [1, 2, 3]
+    assert stream.getvalue().count("TensorBoard's events") == 1
+    assert scalars(tmp_path / "tensorboard")["train/nats"][0] == (1, 2.0)

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
+from faultydisk import FaultyDisk
 
 from charrnn.checkpoint.layout import checkpoints
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.checkpoint.write import write_checkpoint
 from charrnn.config.schema.train import Save
+from charrnn.errors import DiskFullError
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.saver import RunSaver
 from charrnn.train.state import TrainState
@@ -92,3 +95,49 @@ def test_a_kill_between_a_checkpoint_and_its_pointers_is_mended_on_resume(tmp_pa
         state.step = step
         resumed.save(state)
     assert steps(tmp_path) == [2, 5]
+
+
+def test_without_room_the_next_checkpoint_by_time_is_a_period_away(tmp_path: Path) -> None:
+    """Otherwise it would be tried at the very next step, and the run would end there."""
+    saver, state, clock = make(tmp_path, every=100, minutes=2.0)
+    state.step, clock.now = 3, 120.0
+    assert saver.due(3, 7)
+    with FaultyDisk(0).installed(), pytest.raises(DiskFullError):
+        saver.save(state)
+    assert not saver.due(4, 7)
+    clock.now = 240.0
+    assert saver.due(5, 7)
+    saver.save(state)
+    assert steps(tmp_path) == [3]
+
+
+def test_a_disk_that_will_soon_be_full_is_told_once(tmp_path: Path) -> None:
+    saver, state, _ = make(tmp_path, keep=2)
+    state.step = 1
+    saver.save(state)
+    size = sum(file.stat().st_size for file in (tmp_path / "checkpoints/step-00000001").iterdir())
+    free, said = {"bytes": 10**9}, list[str]()
+    watched = RunSaver(saver.folder, saver.settings, {}, Records(), say=said.append, free=lambda folder: free["bytes"])
+    # Three more than the one that is there: a second, the best, and the new one before an old one goes.
+    free["bytes"] = int(3 * 1.2 * size) + 1
+    watched.resumed(state)
+    assert said == []
+    free["bytes"] = int(3 * 1.2 * size) - 1
+    watched.resumed(state)
+    assert len(said) == 1
+    assert "3 more checkpoints" in said[0]
+    assert "train.save.keep" in said[0]
+    watched.resumed(state)
+    assert len(said) == 1
+
+
+def test_nothing_is_to_come_after_the_last_checkpoint(tmp_path: Path) -> None:
+    _, state, _ = make(tmp_path)
+    said = list[str]()
+    saver = RunSaver(RunFolder(tmp_path), Save(), {}, Records(), say=said.append, free=lambda folder: 0)
+    state.step, state.ended = 1, "all steps are done"
+    saver.save(state)
+    assert said == []
+    state.ended = None
+    saver.save(state)
+    assert len(said) == 1
