@@ -144,7 +144,8 @@ def _finish(tree: Tree | None, problems: list[Problem], overrides: Sequence[str]
 def _error(problems: list[Problem]) -> ConfigError:
     lines = list(dict.fromkeys(str(problem) for problem in sorted(problems)))
     head = [f"the config has {len(lines)} problems"] if len(lines) > 1 else []
-    return ConfigError("\n".join(head + lines))
+    more = len(lines) - explain.MOST_TOLD
+    return ConfigError("\n".join(head + lines[: explain.MOST_TOLD] + ([f"and {more:,} more"] if more > 0 else [])))
 
 
 def _read(path: Path, rank: int, asked: Place | None = None) -> tuple[Tree | None, list[Problem]]:
