@@ -13,7 +13,17 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from charrnn.checkpoint.layout import DOCUMENT, FORMAT, LARGEST_DOCUMENT, MANIFEST, TENSORS, checkpoints, step_of
+from charrnn.checkpoint.forms import Document, count, no_constant, problem, unique
+from charrnn.checkpoint.layout import (
+    DOCUMENT,
+    FORMAT,
+    LARGEST_DOCUMENT,
+    LARGEST_MANIFEST,
+    MANIFEST,
+    TENSORS,
+    checkpoints,
+    step_of,
+)
 from charrnn.errors import CheckpointError
 from charrnn.files import digest
 
@@ -34,7 +44,7 @@ class Checkpoint:
             CheckpointError: there is none, its manifest is damaged, or it is of a format not known here.
         """
         try:
-            manifest = json.loads(_read_capped(folder / MANIFEST))
+            manifest = _parse(_read_capped(folder / MANIFEST))
             if manifest["kind"] != "checkpoint" or manifest["format"] != FORMAT:
                 raise CheckpointError(
                     f"not a checkpoint of format {FORMAT}", where=folder / MANIFEST, hint=_other(folder)
@@ -42,7 +52,9 @@ class Checkpoint:
             files = {
                 _plain(name): (int(entry["bytes"]), str(entry["sha256"])) for name, entry in manifest["files"].items()
             }
-            step = int(manifest["step"])
+            step = manifest["step"]
+            if not count(step):
+                raise ValueError("its step is not a whole number")
             if step_of(folder) not in (None, step):
                 raise ValueError(f"it says step {step}, and the folder's name does not")
             return cls(folder, step, files)
@@ -67,21 +79,34 @@ class Checkpoint:
         name = group + TENSORS
         data = self._verified(name)
         try:
-            return dict(sorted(load(data).items()))
+            arrays = dict(sorted(load(data).items()))
         except (SafetensorError, ValueError, KeyError) as error:
             raise self._damaged(name, str(error)) from error
+        odd = next(
+            (key for key, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()), None
+        )
+        if odd is not None:
+            raise self._damaged(name, f"{odd!r} holds NaN or infinity, which is never saved")
+        return arrays
 
     def document(self, name: str) -> Any:
-        """One JSON document.
+        """One JSON document, in its form (`checkpoint/forms.py`). To ask an object for a key that it lacks is an error
+        of the checkpoint.
 
         Raises:
-            CheckpointError: the file is missing, damaged, or not JSON.
+            CheckpointError: the file is missing, damaged, not JSON, or not of its form.
         """
         data = self._verified(name + DOCUMENT, LARGEST_DOCUMENT)
         try:
-            return json.loads(data)
+            value = _parse(data)
         except (ValueError, RecursionError) as error:
             raise self._damaged(name + DOCUMENT, str(error)) from error
+        wrong = problem(name, value)
+        if wrong is not None:
+            raise self._damaged(name + DOCUMENT, wrong)
+        if not isinstance(value, dict):
+            return value
+        return Document(value, lambda key: self._damaged(name + DOCUMENT, f"it lacks `{key}`"))
 
     def _verified(self, name: str, largest: float = math.inf) -> bytes:
         if name not in self.files:
@@ -104,6 +129,10 @@ class Checkpoint:
         return CheckpointError("the checkpoint is damaged", where=self.folder / name, why=why, hint=_other(self.folder))
 
 
+def _parse(data: bytes) -> Any:
+    return json.loads(data, parse_constant=no_constant, object_pairs_hook=unique)
+
+
 def _plain(name: str) -> str:
     if not isinstance(name, str) or Path(name).name != name or name in {"", ".", ".."} or "\\" in name:
         raise ValueError(f"{name!r} is not the name of a file in this folder")
@@ -111,7 +140,7 @@ def _plain(name: str) -> str:
 
 
 def _read_capped(path: Path) -> bytes:
-    if _own_size(path) > LARGEST_DOCUMENT:
+    if _own_size(path) > LARGEST_MANIFEST:
         raise ValueError("the file is too large")
     return path.read_bytes()
 

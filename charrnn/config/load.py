@@ -18,6 +18,7 @@ from charrnn.config.schema.labelled import PLACES
 from charrnn.config.shape import Keys, Shape, shape_of
 from charrnn.config.tree import Place, Problem, Tree, one_line
 from charrnn.errors import ConfigError
+from charrnn.files.regular import open_regular
 
 EXTENDS = "extends"
 ARGUMENT = "SOURCE"
@@ -152,7 +153,7 @@ def _read(path: Path, rank: int, asked: Place | None = None) -> tuple[Tree | Non
     """The mapping in a file; `asked` is the place that names the file, where there is one."""
     start = Place(rank, 1, 1, str(path))
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(yaml12.MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

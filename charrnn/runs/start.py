@@ -24,6 +24,7 @@ from charrnn.logs.logger import RunLog
 from charrnn.models.build import parameters_of
 from charrnn.models.minimal import use_form
 from charrnn.models.scan import Form
+from charrnn.runs.bounds import refuse_endless
 from charrnn.runs.claim import clear, is_done, owned, to_go_on_from
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.memory import out_of_memory
@@ -120,6 +121,7 @@ class _Session:
         plan = with_scan(plan, config, stream, _former_plan(self.checkpoint))
         state = self._state(plan, device, origin, pretrained)
         _refuse_the_past(state, total_steps(config.train, stream.steps_per_epoch))
+        refuse_endless(config, total_steps(config.train, stream.steps_per_epoch), stream.steps_per_epoch)
         if anew:
             clear(self.run)
         self.run.dump.unlink(missing_ok=True)
