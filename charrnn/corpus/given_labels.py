@@ -6,9 +6,9 @@ The file is a table in UTF-8 with a header line, one row per item:
     unlabelled:17,3f2a9c01,1,spam,0.9871,0.0129,0.9871,win a prize now!
 
 Only `item` and `label` must be there. An item goes by its part of the corpus and its number there, from 0; the digest
-proves that it is the one that was meant. Other columns are passed over, `text` among them: it is for people, so one that
-a spreadsheet would take for a formula (it begins with =, +, - or @) has an apostrophe in front. What is read back, labels
-and items' own ids, always stands there as it is.
+proves that it is the one that was meant. Other columns are passed over, `text` among them: it is for people, so one
+that a spreadsheet would take for a formula (it begins with =, +, - or @) has an apostrophe in front. What is read back,
+labels and items' own ids, always stands there as it is.
 
 Arrays: N rows of the file, C labels of the corpus.
 """
