@@ -2,13 +2,13 @@
 
     python scripts/load.py [--gb 10] [--text FILE] [--steps 300] [--folder DIR] [--json FILE]
 
-The text takes next to no disk: a passage of 64 MB lies in it once, and its source is a folder of hard links to that. The
-tokens do take their size, a byte each: 10 GB need 10 GB of free disk, and half a gigabyte for the rest; where there is
-less, nothing is begun. All that is made is deleted in the end.
+The text takes next to no disk: a passage of 64 MB lies there once, and the source is a folder of hard links to it.
+The tokens do take their size, a byte each: 10 GB need 10 GB of free disk, and half a gigabyte for the rest; where
+there is less, nothing is begun. All that is made is deleted in the end.
 
 Preparing and training run in processes of their own. `peak_mb` is what the operating system calls the peak of resident
-memory; `own_peak_mb` leaves out pages of files, which a mapped corpus brings in and which go when others need the room. It
-is looked at after every block and after every step. MB are 10^6 bytes.
+memory; `own_peak_mb` leaves out pages of files, which a mapped corpus brings in and which go when others need the
+room. It is looked at after every block and after every step. MB are 10^6 bytes.
 """
 
 from __future__ import annotations

@@ -25,8 +25,9 @@ PATIENCE_SECONDS = 120
 """Work on a small input that takes longer hangs, however busy the machine is."""
 
 STEERING = (
-    "\x1b]0;title\x07", "\x1b[31mred", "\x9b31mred", "\x9d0;title\x9c", "\x1b]8;;http://x\x1b\\link", "\x00", "\r", "\x08",
-    "\x7f", "\u202egnp.exe", "\u2066x", "\x85", "[red]red[/red]", "[link=http://x]x[/link]", "\x1bc", "\x1b", "\x9b",
+    "\x1b]0;title\x07", "\x1b[31mred", "\x9b31mred", "\x9d0;title\x9c", "\x1b]8;;http://x\x1b\\link",
+    "\x00", "\r", "\x08", "\x7f", "\u202egnp.exe", "\u2066x", "\x85", "\x1bc", "\x1b", "\x9b",
+    "[red]red[/red]", "[link=http://x]x[/link]",
 )  # fmt: skip
 """Texts that could steer a terminal, or a library that draws on it."""
 
@@ -68,15 +69,17 @@ def peak() -> int:
 def ends_well(count: Count, action: Callable[[], Any]) -> CharRnnError | None:
     """The action succeeds, or ends in an error of ours that a terminal can show and JSON can hold; the error, if so."""
     with count.trial(), patience():
+        found: CharRnnError | None = None
         try:
             action()
         except CharRnnError as error:
-            assert error.what
-            assert 1 <= error.exit_code <= 7
-            json.dumps(error.as_dict(), allow_nan=False).encode("ascii")
-            printable(error.block()).encode("utf-8")
-            return error
-    return None
+            found = error
+        if found is not None:
+            assert found.what
+            assert 1 <= found.exit_code <= 7
+            json.dumps(found.as_dict(), allow_nan=False).encode("ascii")
+            printable(found.block()).encode("utf-8")
+        return found
 
 
 def put(folder: Path, name: str, data: bytes) -> None:

@@ -9,8 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
-from charrnn.errors import CheckpointError
-
 LARGEST_STEP = 10**18
 _MOST_THREADS = 4096
 
@@ -18,15 +16,22 @@ Form = Callable[[Any], bool]
 
 
 class Document(dict[str, Any]):
-    """A document that is an object; a key that it lacks is an error of ours.
+    """An object of JSON in a document; a key that it lacks is an error of ours.
 
     Args:
-        value: the object.
+        pairs: its keys and values.
         lacks: makes the error for a missing key.
+
+    Raises:
+        ValueError: a key is there twice: two readers could take that for different things.
     """
 
-    def __init__(self, value: Mapping[str, Any], lacks: Callable[[str], CheckpointError]) -> None:
-        super().__init__(value)
+    def __init__(self, pairs: Iterable[tuple[str, Any]], lacks: Callable[[str], Exception]) -> None:
+        super().__init__()
+        for key, value in pairs:
+            if key in self:
+                raise ValueError(f"the key {key[:60]!r} is there twice")
+            self[key] = value
         self._lacks = lacks
 
     def __missing__(self, key: str) -> NoReturn:
@@ -44,20 +49,6 @@ def problem(name: str, value: Any) -> str | None:
         return "it is JSON, but not an object"
     wrong = next((key for key, form in forms.items() if key in value and not form(value[key])), None)
     return None if wrong is None else f"its `{wrong}` is not what stands there"
-
-
-def unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON; two readers could take a key that is there twice for different things.
-
-    Raises:
-        ValueError: a key is there twice.
-    """
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {key[:60]!r} is there twice")
-        found[key] = value
-    return found
 
 
 def no_constant(name: str) -> NoReturn:
@@ -132,7 +123,8 @@ _TALLY: Mapping[str, Form] = {
 def _mixed(value: Any) -> bool:
     """Items from a file, or a text with or without a teacher."""
     text = _keys(corpus_digest=_digest, teacher=_or_none(_keys(checkpoint=_text, digest=_digest)))
-    return text(value) or (_if_there(file=_text, sha256=_digest)(value) and ("file" in value) == ("sha256" in value))
+    items = _if_there(file=_text, sha256=_digest)
+    return text(value) or (items(value) and ("file" in value) == ("sha256" in value) and "teacher" not in value)
 
 
 def _device(value: Any) -> bool:

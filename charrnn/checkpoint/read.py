@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from charrnn.checkpoint.forms import Document, count, no_constant, problem, unique
+from charrnn.checkpoint.forms import Document, count, no_constant, problem
 from charrnn.checkpoint.layout import (
     DOCUMENT,
     FORMAT,
@@ -44,7 +46,7 @@ class Checkpoint:
             CheckpointError: there is none, its manifest is damaged, or it is of a format not known here.
         """
         try:
-            manifest = _parse(_read_capped(folder / MANIFEST))
+            manifest = _parse(_read_capped(folder / MANIFEST), KeyError)
             if manifest["kind"] != "checkpoint" or manifest["format"] != FORMAT:
                 raise CheckpointError(
                     f"not a checkpoint of format {FORMAT}", where=folder / MANIFEST, hint=_other(folder)
@@ -82,11 +84,11 @@ class Checkpoint:
             arrays = dict(sorted(load(data).items()))
         except (SafetensorError, ValueError, KeyError) as error:
             raise self._damaged(name, str(error)) from error
-        odd = next(
-            (key for key, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()), None
-        )
-        if odd is not None:
-            raise self._damaged(name, f"{odd!r} holds NaN or infinity, which is never saved")
+        for key, array in arrays.items():
+            if array.dtype.kind not in "biuf":
+                raise self._damaged(name, f"{key!r} is of {array.dtype}, which is never saved")
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise self._damaged(name, f"{key!r} holds NaN or infinity, which is never saved")
         return arrays
 
     def document(self, name: str) -> Any:
@@ -98,15 +100,13 @@ class Checkpoint:
         """
         data = self._verified(name + DOCUMENT, LARGEST_DOCUMENT)
         try:
-            value = _parse(data)
+            value = _parse(data, lambda key: self._damaged(name + DOCUMENT, f"it lacks `{key}`"))
         except (ValueError, RecursionError) as error:
             raise self._damaged(name + DOCUMENT, str(error)) from error
         wrong = problem(name, value)
         if wrong is not None:
             raise self._damaged(name + DOCUMENT, wrong)
-        if not isinstance(value, dict):
-            return value
-        return Document(value, lambda key: self._damaged(name + DOCUMENT, f"it lacks `{key}`"))
+        return value
 
     def _verified(self, name: str, largest: float = math.inf) -> bytes:
         if name not in self.files:
@@ -129,8 +129,9 @@ class Checkpoint:
         return CheckpointError("the checkpoint is damaged", where=self.folder / name, why=why, hint=_other(self.folder))
 
 
-def _parse(data: bytes) -> Any:
-    return json.loads(data, parse_constant=no_constant, object_pairs_hook=unique)
+def _parse(data: bytes, lacks: Callable[[str], Exception]) -> Any:
+    hook = partial(Document, lacks=lacks)
+    return json.loads(data, parse_constant=no_constant, object_pairs_hook=hook)
 
 
 def _plain(name: str) -> str:
