@@ -67,6 +67,13 @@ def test_a_missing_key_is_told_when_it_is_asked_for(tmp_path: Path) -> None:
     assert (caught.value.where, caught.value.why) == (str(folder / "train.json"), "it lacks `ended`")
 
 
+def test_a_document_that_is_not_of_its_form_is_not_handed_out(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path, 3, {}, {"train": {"step": "3"}})
+    with pytest.raises(CheckpointError, match="damaged") as caught:
+        Checkpoint.open(folder).document("train")
+    assert caught.value.why == "its `step` is not what stands there"
+
+
 @pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"a": NaN}', '{"a": -Infinity}'])
 def test_json_that_two_readers_could_take_for_different_things_is_refused(tmp_path: Path, text: str) -> None:
     folder = write_checkpoint(tmp_path, 3, {}, {"other": 1})

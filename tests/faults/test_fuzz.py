@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hostile import STEERING, altered, ends_well, fuzz, leaves, mutated, no_more_than, patience, put
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from lab import Lab
 from labelling import ALL, Workplace, idx
@@ -71,6 +71,7 @@ def test_overrides(ledger: Ledger) -> None:
     dotted = st.builds(lambda key, n, more: ".".join([key] * n) + more, key, st.integers(1, 60), st.just("") | VALUE)
 
     @fuzz(80)
+    @example(["a." * 5000 + "b=1"])
     @given(st.lists(st.builds("{}={}".format, key | dotted, VALUE) | VALUE, min_size=1, max_size=4))
     def run(overrides: list[str]) -> None:
         ends_well(count, lambda: config_from_source("x.txt", overrides))
@@ -275,6 +276,7 @@ def test_files_of_vectors(ledger: Ledger, tmp_path: Path) -> None:
     made = st.lists(line, max_size=5).map("\n".join).map(str.encode)
 
     @fuzz(80)
+    @example(b"9" * 5000 + b" 2\na 1 2\n")
     @given(made | mutated(b"3 2\na 1.5 2\nb 0 -1e-3\nthe 1 1\n") | st.binary(max_size=30).map(b"\x1f\x8b\x08".__add__))
     def run(data: bytes) -> None:
         (tmp_path / "vectors.txt").write_bytes(data)
@@ -346,6 +348,7 @@ def test_records(ledger: Ledger, tmp_path: Path) -> None:
     whole = b'{"step": 1, "split": "train", "nats": 2.5, "lr": 0.1}\n{"step": 2, "split": "valid", "nats": "nan"}\n'
 
     @fuzz(80)
+    @example(b"[" * 100_000 + b"\n")
     @given(mutated(whole, (b"[" * 100_000, b'{"a":' * 9000, b"9" * 5000, b"\n", b"NaN")))
     def run(data: bytes) -> None:
         path = tmp_path / "metrics.jsonl"

@@ -25,6 +25,7 @@ from ratinglab import table
 
 from charrnn.checkpoint.layout import MANIFEST, checkpoints
 from charrnn.cli import common
+from charrnn.config import explain
 from charrnn.config.load import load_config
 from charrnn.config.schema import Ratings
 from charrnn.config.schema.corpus import Corpus
@@ -133,14 +134,14 @@ def test_a_gzip_file_that_never_stops_unpacking(
 ) -> None:
     count = ledger.fault("a gzip file that unpacks a thousandfold")
     monkeypatch.setattr(blocks, "_BOMB_BYTES", 4 << 20)
-    (tmp_path / "bomb.gz").write_bytes(gzip.compress((b"a" * 5000 + b" 1\n") * 2000, 9))
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress((b"a" * 5000 + b",1 1\n") * 2000, 9))
     (tmp_path / "text.gz").write_bytes(
         gzip.compress(bytes(np.random.default_rng(1).integers(97, 123, 6 << 20, np.uint8)), 1)
     )
     work = Workplace(tmp_path)
     bomb: list[Callable[[], object]] = [
         lambda: prepare(Corpus(source="bomb.gz"), base=tmp_path, corpora=work.corpora),
-        lambda: work.prepare(source="bomb.gz", kind="table", text=1, label=1, header=False, split=ALL),
+        lambda: work.prepare(source="bomb.gz", kind="table", text=1, label=2, header=False, split=ALL),
         lambda: read_vectors(tmp_path / "bomb.gz", ["a"]),
     ]
     for read in bomb:
@@ -168,12 +169,16 @@ def test_configs_that_would_take_forever(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bomb.yaml").write_text(BOMBS[name])
+    explained: list[object] = []
+    one = explain._explain_one
+    monkeypatch.setattr(explain, "_explain_one", lambda *what: explained.append(what) or one(*what))
     with no_more_than(200):
         error = ends_well(
             ledger.fault("a config made to take all time or memory"), lambda: load_config(Path("bomb.yaml"))
         )
     assert isinstance(error, ConfigError)
     assert len(error.what) < 40_000
+    assert len(explained) <= 2 * explain.MOST_TOLD, "advice takes time"
     assert not Path("code-was-run").exists()
 
 
