@@ -17,6 +17,7 @@ FORMAT = 2
 MANIFEST = "manifest.json"
 TENSORS = ".safetensors"
 DOCUMENT = ".json"
+LARGEST_MANIFEST = 1 << 20
 LARGEST_DOCUMENT = 256 << 20
 """Bytes; a larger JSON file is refused unread."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,17 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from charrnn.checkpoint.layout import DOCUMENT, FORMAT, LARGEST_DOCUMENT, MANIFEST, TENSORS, checkpoints, step_of
+from charrnn.checkpoint.forms import Document, count, no_constant, problem
+from charrnn.checkpoint.layout import (
+    DOCUMENT,
+    FORMAT,
+    LARGEST_DOCUMENT,
+    LARGEST_MANIFEST,
+    MANIFEST,
+    TENSORS,
+    checkpoints,
+    step_of,
+)
 from charrnn.errors import CheckpointError
 from charrnn.files import digest
 
@@ -38,7 +49,7 @@ class Checkpoint:
             CheckpointError: there is none, its manifest is damaged, or it is of a format not known here.
         """
         try:
-            manifest = json.loads(_read_capped(folder / MANIFEST))
+            manifest = _parse(_read_capped(folder / MANIFEST), KeyError)
             if manifest["kind"] != "checkpoint" or manifest["format"] != FORMAT:
                 raise CheckpointError(
                     f"not a checkpoint of format {FORMAT}", where=folder / MANIFEST, hint=_other(folder)
@@ -46,7 +57,9 @@ class Checkpoint:
             files = {
                 _plain(name): (int(entry["bytes"]), str(entry["sha256"])) for name, entry in manifest["files"].items()
             }
-            step = int(manifest["step"])
+            step = manifest["step"]
+            if not count(step):
+                raise ValueError("its step is not a whole number")
             if step_of(folder) not in (None, step):
                 raise ValueError(f"it says step {step}, and the folder's name does not")
             return cls(folder, step, files)
@@ -71,21 +84,32 @@ class Checkpoint:
         name = group + TENSORS
         data = self._verified(name)
         try:
-            return dict(sorted(load(data).items()))
+            arrays = dict(sorted(load(data).items()))
         except (SafetensorError, ValueError, KeyError) as error:
             raise self._damaged(name, str(error)) from error
+        for key, array in arrays.items():
+            if array.dtype.kind not in "biuf":
+                raise self._damaged(name, f"{key!r} is of {array.dtype}, which is never saved")
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise self._damaged(name, f"{key!r} holds NaN or infinity, which is never saved")
+        return arrays
 
     def document(self, name: str) -> Any:
-        """One JSON document.
+        """One JSON document, in its form (`checkpoint/forms.py`). To ask an object for a key that it lacks is an error
+        of the checkpoint.
 
         Raises:
-            CheckpointError: the file is missing, damaged, or not JSON.
+            CheckpointError: the file is missing, damaged, not JSON, or not of its form.
         """
         data = self._verified(name + DOCUMENT, LARGEST_DOCUMENT)
         try:
-            return json.loads(data)
+            value = _parse(data, lambda key: self._damaged(name + DOCUMENT, f"it lacks `{key}`"))
         except (ValueError, RecursionError) as error:
             raise self._damaged(name + DOCUMENT, str(error)) from error
+        wrong = problem(name, value)
+        if wrong is not None:
+            raise self._damaged(name + DOCUMENT, wrong)
+        return value
 
     def damage(self) -> list[CheckpointError]:
         """What is wrong with its files, an error each; they are read in blocks, whatever their size."""
@@ -134,6 +158,11 @@ def is_whole(folder: Path) -> bool:
         return False
 
 
+def _parse(data: bytes, lacks: Callable[[str], Exception]) -> Any:
+    hook = partial(Document, lacks=lacks)
+    return json.loads(data, parse_constant=no_constant, object_pairs_hook=hook)
+
+
 def _plain(name: str) -> str:
     if not isinstance(name, str) or Path(name).name != name or name in {"", ".", ".."} or "\\" in name:
         raise ValueError(f"{name!r} is not the name of a file in this folder")
@@ -141,7 +170,7 @@ def _plain(name: str) -> str:
 
 
 def _read_capped(path: Path) -> bytes:
-    if _own_size(path) > LARGEST_DOCUMENT:
+    if _own_size(path) > LARGEST_MANIFEST:
         raise ValueError("the file is too large")
     return path.read_bytes()
 

@@ -81,11 +81,25 @@ def named(vectors: NamedVectors, row: int) -> dict[str, Any]:
 
 
 def write(text: str) -> None:
-    """Put a piece of the result on standard output, at once; errors as those of `Output.write`."""
+    """Put a piece of the result on standard output, at once; errors as those of `Output.write`.
+
+    On a terminal nothing that comes from a text, a table or a model can steer it; elsewhere a text is what it is.
+    """
+    if sys.stdout.isatty():
+        from charrnn.logs.console import printable
+
+        text = printable(text)
     sys.stdout.write(text)
     sys.stdout.flush()
 
 
 def write_json(value: dict[str, Any]) -> None:
-    """One JSON object on standard output; NaN and infinities do not occur."""
-    write(json.dumps({"schema_version": 1, **value}, ensure_ascii=False, allow_nan=False) + "\n")
+    """One JSON object on standard output; NaN and infinities do not occur. Whatever could steer a terminal is spelled
+    as an escape of JSON, which means the same."""
+    text = json.dumps({"schema_version": 1, **value}, ensure_ascii=False, allow_nan=False)
+    write("".join(c if c.isprintable() else _escape(c) for c in text) + "\n")
+
+
+def _escape(character: str) -> str:
+    """A character as JSON spells it in ASCII."""
+    return json.dumps(character)[1:-1]

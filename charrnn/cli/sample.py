@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -73,17 +72,10 @@ def sample(
             if count > 1:
                 console.note(f"--- {number + 1} of {count}")
             pieces = model.text(options, number, unknown, interrupt.check)
-            common.write(_shown(options.seed or ""))
+            common.write(options.seed or "")
             for piece in pieces:
-                common.write(_shown(piece))
+                common.write(piece)
             common.write("\n")
-
-
-def _shown(text: str) -> str:
-    """On a terminal a model must not be able to send escape sequences; elsewhere the text is what it is."""
-    from charrnn.logs.console import printable
-
-    return printable(text) if sys.stdout.isatty() else text
 
 
 def _read(path: Path) -> str:

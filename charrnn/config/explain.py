@@ -13,6 +13,9 @@ from charrnn.config.schema import TASKS
 from charrnn.config.shape import Keys, Shape, kind_of, listing, shape_of, suggest_word
 from charrnn.config.tree import Problem, Tree, is_text, shorten
 
+MOST_TOLD = 100
+"""So many problems of one config are explained."""
+
 _TYPES = {
     "int_type": "a whole number",
     "float_type": "a number",
@@ -42,10 +45,13 @@ def explain(error: ValidationError, tree: Tree) -> list[Problem]:
     groups: dict[tuple[Keys, int | None], list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         groups.setdefault(_path(detail["loc"], shape), []).append(detail)
-    problems = []
+    parents = {path[:end] for path, _ in groups for end in range(len(path))}
+    problems: list[Problem] = []
     for (path, item), details in groups.items():
-        inside = any(other[: len(path)] == path and other != path for other, _ in groups)
-        if not (inside and all(detail["type"] in _TYPES for detail in details)):
+        # A sentence with advice takes time, and nobody reads thousands of them.
+        if len(problems) >= MOST_TOLD:
+            problems.append(Problem(tree.at(path).place, ".".join(path), str(details[0]["msg"])))
+        elif not (path in parents and all(detail["type"] in _TYPES for detail in details)):
             problems.extend(_explain_one(path, item, details, tree))
     return problems
 

@@ -18,6 +18,7 @@ from charrnn.config.schema.labelled import PLACES
 from charrnn.config.shape import Keys, Shape, shape_of
 from charrnn.config.tree import Place, Problem, Tree, one_line
 from charrnn.errors import ConfigError
+from charrnn.files.regular import open_regular
 
 EXTENDS = "extends"
 ARGUMENT = "SOURCE"
@@ -144,14 +145,15 @@ def _finish(tree: Tree | None, problems: list[Problem], overrides: Sequence[str]
 def _error(problems: list[Problem]) -> ConfigError:
     lines = list(dict.fromkeys(str(problem) for problem in sorted(problems)))
     head = [f"the config has {len(lines)} problems"] if len(lines) > 1 else []
-    return ConfigError("\n".join(head + lines))
+    more = len(lines) - explain.MOST_TOLD
+    return ConfigError("\n".join(head + lines[: explain.MOST_TOLD] + ([f"and {more:,} more"] if more > 0 else [])))
 
 
 def _read(path: Path, rank: int, asked: Place | None = None) -> tuple[Tree | None, list[Problem]]:
     """The mapping in a file; `asked` is the place that names the file, where there is one."""
     start = Place(rank, 1, 1, str(path))
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(yaml12.MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

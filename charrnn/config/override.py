@@ -48,6 +48,8 @@ def _parse(text: str, place: Place) -> tuple[Keys, Tree, list[Problem]]:
             nothing,
             [Problem(place, "", "there is no key before the `=`, or an empty one between dots")],
         )
+    if len(path) > yaml12.MAX_DEPTH:
+        return path, nothing, [Problem(place, "", f"nested deeper than {yaml12.MAX_DEPTH} levels")]
     value, problems = _value(value_text, place, path)
     return path, value, [Problem(p.place, p.key or ".".join(path), p.text) for p in problems]
 

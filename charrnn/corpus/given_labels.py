@@ -6,7 +6,9 @@ The file is a table in UTF-8 with a header line, one row per item:
     unlabelled:17,3f2a9c01,1,spam,0.9871,0.0129,0.9871,win a prize now!
 
 Only `item` and `label` must be there. An item goes by its part of the corpus and its number there, from 0; the digest
-proves that it is the one that was meant. Other columns are passed over.
+proves that it is the one that was meant. Other columns are passed over, `text` among them: it is for people, so one
+that a spreadsheet would take for a formula (it begins with =, +, - or @) has an apostrophe in front. What is read back,
+labels and items' own ids, always stands there as it is.
 
 Arrays: N rows of the file, C labels of the corpus.
 """
@@ -28,6 +30,7 @@ from charrnn.files.atomic import write_text
 
 __all__ = ["MAY_BE_GIVEN", "GivenLabels", "item_digest", "read_labels", "write_labels"]
 
+_FORMULA = frozenset("=+-@")
 _ONCE = "leave one row for each item: to train on it more often, raise the `rows` of its part of the mix"
 
 
@@ -77,8 +80,15 @@ def write_labels(path: Path, corpus: LabelledCorpus, given: GivenLabels) -> None
         p_C = [] if given.p_NC is None else [str(p) for p in given.p_NC[row]]
         label, kept = corpus.labels[given.label_N[row]], int(given.kept_N[row])
         own = [f"{split.name}:{number}", item_digest(split, number), kept, label, str(given.confidence_N[row])]
-        table.writerow([*own, *p_C, *([short(split.text(number) or "")] if texts else [])])
+        table.writerow([*own, *p_C, *([_for_people(split.text(number) or "")] if texts else [])])
     write_text(path, out.getvalue())
+
+
+def _for_people(text: str) -> str:
+    """An item's text for the column that nobody reads back: a spreadsheet would take one that begins like a formula for
+    a formula, and what it says then is not what the item says."""
+    shown = short(text)
+    return f"'{shown}" if shown[:1] in _FORMULA else shown
 
 
 def read_labels(path: Path, corpus: LabelledCorpus) -> GivenLabels:

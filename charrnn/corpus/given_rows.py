@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from charrnn.config.tree import one_line
 from charrnn.corpus.labelled_corpus import LabelledCorpus, LabelledSplit
 from charrnn.errors import DataError
+from charrnn.files.regular import open_regular
 from charrnn.text.blocks import read_errors
 
 MAY_BE_GIVEN = ("train", "unlabelled", "test")
@@ -213,8 +214,8 @@ def short(text: str) -> str:
 
 def table_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The rows that are not empty lines, each with the line in which it begins."""
-    with read_errors(path):
-        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    with read_errors(path), open_regular(path) as file:
+        data = file.read().removeprefix(codecs.BOM_UTF8)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

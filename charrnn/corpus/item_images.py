@@ -15,6 +15,7 @@ from charrnn.text.blocks import SourceFile, read_blocks
 
 _UNSIGNED_BYTES = 8
 _MOST_VALUES = 1 << 40
+_LARGEST_PICTURE = 1 << 26
 _HEADERS = {3: "pictures", 1: "labels"}
 
 
@@ -54,7 +55,7 @@ class Idx:
         if len(data) < length:
             raise _cut_short(file, f"its header has {len(data)} bytes of {length}")
         sizes = struct.unpack(f">{dimensions}I", data[4:length])
-        if 0 in sizes or prod(sizes) > _MOST_VALUES:
+        if 0 in sizes or prod(sizes) > _MOST_VALUES or prod(sizes[1:]) > _LARGEST_PICTURE:
             raise DataError("the idx file is empty or impossibly large", where=file.label, why=f"its sizes are {sizes}")
         return cls(file, sizes, blocks, data[length:])
 

@@ -119,10 +119,11 @@ class RatingsCorpus:
         for name, record in manifest.files.items():
             check_file(folder / name, record, verify or name == IDS)
         ids = read_json(folder / IDS)
-        users, items, names = tuple(ids["users"]), tuple(ids["items"]), ids["names"]
-        if (len(users), len(items)) != (manifest.users, manifest.items):
-            raise damaged(folder / IDS, "it has other numbers of users and items than the manifest")
-        return cls(folder, manifest, users, items, None if names is None else tuple(names))
+        if not isinstance(ids, dict) or set(ids) != {"users", "items", "names"}:
+            raise damaged(folder / IDS, "it is not an object with the ids of users and items, and names")
+        users, items = _texts(folder, ids["users"], manifest.users), _texts(folder, ids["items"], manifest.items)
+        names = None if ids["names"] is None else _texts(folder, ids["names"], manifest.items)
+        return cls(folder, manifest, users, items, names)
 
     @property
     def digest(self) -> str:
@@ -182,6 +183,14 @@ class RatingsCorpus:
         for part in parts:
             part.flags.writeable = False
         return parts
+
+
+def _texts(folder: Path, value: object, count: int) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise damaged(folder / IDS, "its ids and names are not lists of texts")
+    if len(value) != count:
+        raise damaged(folder / IDS, "it has other numbers of users and items than the manifest")
+    return tuple(value)
 
 
 def ratings_digest(settings: Ratings, sources: list[SourceRecord]) -> str:

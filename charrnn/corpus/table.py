@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from charrnn.errors import DataError
+from charrnn.text.decode import holds_surrogates
 
 _MOST_LINE = 1 << 20
 
@@ -102,6 +103,14 @@ def _lines(blocks: Iterable[bytes], label: str, encoding: str) -> Iterator[str]:
                 where=f"{label}:{number + held.count(chr(10)) + _newlines(error)}",
                 hint="set corpus.encoding",
             ) from error
+        except UnicodeError as error:
+            place = f"{label}:{number + held.count(chr(10))}"
+            raise DataError(
+                f"this is not {encoding}", where=place, why=str(error), hint="set corpus.encoding"
+            ) from error
+        if holds_surrogates(text):
+            place = f"{label}:{number + text[: _surrogate(text)].count(chr(10))}"
+            raise DataError("half of a surrogate pair is not a character", where=place, hint="mend the table")
         if first and text:
             text, first = text.removeprefix("\ufeff"), False
         *whole, held = text.split("\n")
@@ -111,6 +120,10 @@ def _lines(blocks: Iterable[bytes], label: str, encoding: str) -> Iterator[str]:
         yield from (line.removesuffix("\r") for line in whole)
     if held:
         yield held.removesuffix("\r")
+
+
+def _surrogate(text: str) -> int:
+    return next(at for at, character in enumerate(text) if holds_surrogates(character))
 
 
 def _newlines(error: UnicodeDecodeError) -> int:

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from charrnn.files.regular import open_regular
+
 
 def of_bytes(data: bytes) -> str:
     """The hexadecimal SHA-256 of `data`."""
@@ -15,7 +17,7 @@ def of_bytes(data: bytes) -> str:
 
 def of_file(path: Path) -> str:
     """The hexadecimal SHA-256 of the file at `path`, read in blocks."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

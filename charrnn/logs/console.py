@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from charrnn.files.atomic import FULL
-from charrnn.logs.lines import progress_line, record_line, sample_lines
+from charrnn.logs.lines import progress_line, record_line, sample_lines, tellable
 from charrnn.logs.standing import LOSSES, Standing
 
 if TYPE_CHECKING:
@@ -130,10 +130,10 @@ class Console:
         self._draw_run(force=True)
 
     def recall(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Take note of the records of a run so far, in place of what was known."""
+        """Take note of the records of a run so far, in place of what was known; what cannot be shown is passed over."""
         self._standing.forget()
         for record in records:
-            if {"split", "step"} <= record.keys() and any(name in record for name in LOSSES):
+            if any(name in record for name in LOSSES) and tellable(record):
                 self._standing.take(record)
 
     def record(self, record: Mapping[str, Any]) -> None:

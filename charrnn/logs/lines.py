@@ -36,6 +36,17 @@ def record_line(standing: Standing, record: Mapping[str, Any], left: float | Non
     return "  ".join(parts)
 
 
+def tellable(record: Mapping[str, Any]) -> bool:
+    """Whether a record that was read from a file is one that can be told."""
+    try:
+        losses(record)
+        pace(record)
+        int(record["step"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return False
+    return isinstance(record.get("split"), str)
+
+
 def losses(record: Mapping[str, Any]) -> list[str]:
     """How good the model is, each figure with its unit."""
     return [form.format(float(record[name])) for name, form in _LOSSES.items() if name in record]

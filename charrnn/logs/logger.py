@@ -12,7 +12,7 @@ from typing import Any, Literal
 from charrnn.errors import DiskFullError
 from charrnn.logs import tensorboard
 from charrnn.logs.console import Console
-from charrnn.logs.record import Record, read_records
+from charrnn.logs.record import Record, each_record
 
 METRICS = "metrics.jsonl"
 SAMPLES = "samples.jsonl"
@@ -62,7 +62,7 @@ class RunLog:
         self._events = None
         if self._with_events:
             self._events = tensorboard.TensorBoard(self._folder / EVENTS, step, self._clock())
-        self._console.recall(read_records(self._folder / METRICS))
+        self._console.recall(each_record(self._folder / METRICS))
 
     def rewind(self, positions: Mapping[str, int], step: int) -> None:
         """Drop what was recorded since `sync` gave these positions, at `step`: the run goes on from there."""

@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from charrnn.errors import DataError
-from charrnn.files.atomic import storage_errors, write_bytes
+from charrnn.files.atomic import beside, move, storage_errors
+from charrnn.files.regular import open_regular
 
 _TAIL = 1 << 20
+_LONGEST = 1 << 26
 
 
 class Record:
@@ -68,18 +70,27 @@ class Record:
             self._descriptor = -1
 
 
-def read_records(path: Path) -> list[dict[str, Any]]:
-    """All whole records of a file, oldest first; none where there is no file. NaN stays the text "nan".
+def each_record(path: Path) -> Iterator[dict[str, Any]]:
+    """The whole records of a file, oldest first, one in memory at a time; none where there is no file. NaN stays the
+    text "nan".
 
     Raises:
-        DataError: a line is not a JSON object; the error names it.
+        DataError: a line is not a JSON object, or longer than any record; the error names it.
     """
-    lines, _ = _lines(path)
-    try:
-        return [_parse(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]
-    except DataError as error:
-        error.hint = f"`charrnn doctor {path.parent}` says how to mend it"
-        raise
+    if not path.exists():
+        return
+    with _reading(path), open_regular(path) as file:
+        number = 1
+        while (line := file.readline(_LONGEST)).endswith(b"\n"):
+            yield _parse(line, path, number)
+            number += 1
+        if len(line) == _LONGEST:
+            raise _no_record(path, number, f"it has {_LONGEST:,} bytes")
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """All of `each_record` at once."""
+    return list(each_record(path))
 
 
 def last_record(path: Path) -> dict[str, Any] | None:
@@ -89,7 +100,7 @@ def last_record(path: Path) -> dict[str, Any] | None:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _TAIL))
             lines = file.read().split(b"\n")
-        return _parse(lines[-2], str(path)) if len(lines) > 1 else None
+        return _parse(lines[-2], path, -1) if len(lines) > 1 else None
     except (OSError, DataError):
         return None
 
@@ -103,33 +114,68 @@ def truncate_after(path: Path, count: int) -> int:
     Raises:
         StorageError: the disk refused; the file is as it was.
     """
-    lines, half = _lines(path)
-    dropped = lines[count:]
-    if dropped:
-        write_bytes(path.with_name(path.name + ".bak"), b"".join(line + b"\n" for line in lines))
-    if dropped or half:
-        write_bytes(path, b"".join(line + b"\n" for line in lines[:count]))
-    return len(lines) - len(dropped)
+    if not path.exists():
+        return 0
+    with _reading(path), open_regular(path) as file:
+        kept, end, whole, size = _measure(file, count)
+    if end < whole:
+        _copy(path, whole)
+    if end < size:
+        with storage_errors(path), path.open("r+b") as file:
+            file.truncate(end)
+            os.fsync(file.fileno())
+    return kept
 
 
-def _lines(path: Path) -> tuple[list[bytes], bytes]:
+def _measure(file: BinaryIO, count: int) -> tuple[int, int, int, int]:
+    """How many of the first `count` records there are, where the last of them ends, where the last of all ends, and
+    the size of the file."""
+    kept = end = whole = size = 0
+    while block := file.read(_TAIL):
+        at = block.find(b"\n")
+        while at >= 0 and kept < count:
+            kept, end = kept + 1, size + at + 1
+            at = block.find(b"\n", at + 1)
+        whole = size + block.rfind(b"\n") + 1 if b"\n" in block else whole
+        size += len(block)
+    return kept, end, whole, size
+
+
+def _copy(path: Path, size: int) -> None:
+    """Put the first `size` bytes of a file beside it, as `….bak`."""
+    backup = path.with_name(path.name + ".bak")
+    new = beside(backup)
+    with storage_errors(backup):
+        try:
+            with path.open("rb") as old, new.open("wb") as file:
+                for start in range(0, size, _TAIL):
+                    file.write(old.read(min(_TAIL, size - start)))
+            move(new, backup)
+        finally:
+            new.unlink(missing_ok=True)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     try:
-        *lines, half = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return [], b""
+        yield
     except OSError as error:
         raise DataError("cannot read the records", where=path, why=error.strerror) from error
-    return lines, half
 
 
-def _parse(line: bytes, where: str) -> dict[str, Any]:
+def _parse(line: bytes, path: Path, number: int) -> dict[str, Any]:
     try:
         record = json.loads(line)
-    except ValueError as error:
-        raise DataError("this line is not a record", where=where, why=str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise _no_record(path, number, str(error)) from error
     if not isinstance(record, dict):
-        raise DataError("this line is not a record", where=where, why="it is JSON, but not an object")
+        raise _no_record(path, number, "it is JSON, but not an object")
     return record
+
+
+def _no_record(path: Path, number: int, why: str) -> DataError:
+    hint = f"`charrnn doctor {path.parent}` says how to mend it"
+    return DataError("this line is not a record", where=f"{path}:{number}", why=why, hint=hint)
 
 
 def plain(value: Any) -> Any:

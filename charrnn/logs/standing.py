@@ -12,6 +12,7 @@ LOSSES = ("nats", "mse")
 """What a mean loss may be called in a record."""
 
 _COMPARED = ("bits_per_char", "rmse", *LOSSES)
+_MOST = 4096
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -26,7 +27,7 @@ class Standing:
         train: the latest training record.
         valid: the latest validation record.
         best: the best validation, in the unit that users compare: bits per character, RMSE.
-        losses: the training losses.
+        losses: the training losses; of very many, means of equally many neighbours.
         sample: the step and the text of the latest sample.
     """
 
@@ -39,12 +40,16 @@ class Standing:
     losses: list[float] = field(default_factory=list)
     sample: tuple[int, str] | None = None
     _began: tuple[int, float] | None = None
+    _each: int = 1
+    _latest: list[float] = field(default_factory=list)
 
     def take(self, record: Mapping[str, Any]) -> None:
         """Learn from a record."""
         if record["split"] == "train":
             self.train = record
-            self.losses += [float(record[name]) for name in LOSSES if name in record]
+            for name in LOSSES:
+                if name in record:
+                    self._remember(float(record[name]))
         elif record["split"] == "valid":
             self.valid = record
             if record.get("best"):
@@ -54,6 +59,18 @@ class Standing:
         """Know of no records any more; the size of the run stays."""
         self.train, self.valid, self.best, self.sample = {}, {}, None, None
         self.losses.clear()
+        self._latest.clear()
+        self._each = 1
+
+    def _remember(self, loss: float) -> None:
+        """Take a loss in; a run of any length takes as much memory as a picture of it needs."""
+        self._latest.append(loss)
+        if len(self._latest) == self._each:
+            self.losses.append(sum(self._latest) / self._each)
+            self._latest.clear()
+        if len(self.losses) == _MOST:
+            self.losses = [(a + b) / 2 for a, b in zip(self.losses[::2], self.losses[1::2], strict=True)]
+            self._each *= 2
 
     @property
     def step(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.report.picture import write_figure
+from charrnn.report.picture import plain, write_figure
 
 _SIDE = 7.0
 _POINT_HEIGHT, _POINT_WIDTH = 9.5, 5.0  # of a letter, in points; its line is a little higher than itself
@@ -51,10 +51,11 @@ def _draw(axes: Any, shown: Map) -> None:
     axes.spines[:].set_visible(False)
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_title(shown.title, pad=8 + 12 * len(shown.notes), parse_math=False)
-    notes = "\n".join(shown.notes)
+    axes.set_title(plain(shown.title, 90), pad=8 + 12 * len(shown.notes), parse_math=False)
+    notes = "\n".join(plain(note, 120) for note in shown.notes)
     axes.text(0.0, 1.012, notes, transform=axes.transAxes, fontsize=8, color="#666666", parse_math=False)
-    names = [name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…" for name in shown.names]
+    cut = (name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…" for name in shown.names)
+    names = [plain(name, _LONGEST) for name in cut]
     for number in _with_room(names, _in_points(shown.points_N2)):
         axes.annotate(
             names[number],

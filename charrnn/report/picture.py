@@ -93,6 +93,13 @@ def check_picture(path: Path) -> str:
     return suffix
 
 
+def plain(text: str, most: int) -> str:
+    """`text` on one line, without what an XML file cannot hold; a long one loses its middle."""
+    text = "".join(c if c.isprintable() else " " for c in text).strip()
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[half - most + 1 :]}"
+
+
 @contextmanager
 def _style() -> Iterator[None]:
     from matplotlib import style

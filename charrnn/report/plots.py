@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.report.picture import write_figure
+from charrnn.report.picture import plain, write_figure
 
 _WIDTH, _HEIGHT = 7.0, 3.2
 _MOST = 1e100  # axes overflow beyond it: what is farther out is as good as infinite
@@ -134,9 +134,9 @@ def _draw(axes: Any, chart: Chart) -> None:
         _draw_mark(axes, mark, number)
     for i, (line, height) in enumerate(zip(chart.lines, _heights(axes, ends), strict=True)):
         _label_line(axes, line.label if ends[i] is not None else f"{line.label} (no points)", height, _look(i))
-    axes.set_title(_plain(chart.title, 90), pad=8 + _MARK_ROW * len(marks), parse_math=False)
-    axes.set_xlabel(_plain(chart.x_label, 70), parse_math=False)
-    axes.set_ylabel(_plain(chart.y_label, 40), parse_math=False)
+    axes.set_title(plain(chart.title, 90), pad=8 + _MARK_ROW * len(marks), parse_math=False)
+    axes.set_xlabel(plain(chart.x_label, 70), parse_math=False)
+    axes.set_ylabel(plain(chart.y_label, 40), parse_math=False)
 
 
 def _look(number: int) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def _draw_mark(axes: Any, mark: Mark, number: int) -> None:
     """A vertical line that ends above the axes, where its label hides nothing; each mark has a row of its own."""
     axes.axvline(mark.x, color="#777777", linewidth=1.0, linestyle=(0, (3, 2)))
     axes.annotate(
-        _plain(mark.label, 48),
+        plain(mark.label, 48),
         xy=(mark.x, 1.0),
         xycoords=axes.get_xaxis_transform(),
         xytext=(0, 3 + _MARK_ROW * number),
@@ -191,7 +191,7 @@ def _label_line(axes: Any, label: str, height: float, look: dict[str, Any]) -> N
     """Words beside the axes, and a dash before them in the look of the line."""
     if label:
         axes.annotate(
-            _plain(label, 36),
+            plain(label, 36),
             xy=(1.0, height),
             xycoords="axes fraction",
             xytext=(26, 0),
@@ -217,10 +217,3 @@ def _heights(axes: Any, ends: Sequence[float | None]) -> list[float]:
         heights[i] = min(heights[i], ceiling)
         ceiling = heights[i] - room
     return heights
-
-
-def _plain(text: str, most: int) -> str:
-    """`text` on one line, without what an XML file cannot hold; a long one loses its middle."""
-    text = "".join(c if c.isprintable() else " " for c in text).strip()
-    half = most // 2
-    return text if len(text) <= most else f"{text[:half]}…{text[half - most + 1 :]}"

@@ -161,7 +161,8 @@ def newest_run(runs: Path) -> RunFolder:
     for metrics in runs.rglob(METRICS):
         record = last_record(metrics)
         if record is not None:
-            latest[RunFolder(metrics.parent)] = float(record.get("time", 0.0))
+            time = record.get("time")
+            latest[RunFolder(metrics.parent)] = time if isinstance(time, float | int) else 0.0
     if not latest:
         raise UsageError(
             "there is no run to use",

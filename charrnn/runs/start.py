@@ -24,6 +24,7 @@ from charrnn.logs.logger import RunLog
 from charrnn.models.build import parameters_of
 from charrnn.models.minimal import use_form
 from charrnn.models.scan import Form
+from charrnn.runs.bounds import refuse_endless
 from charrnn.runs.changes import Changes, allowed_changes
 from charrnn.runs.claim import clear, is_done, owned, to_go_on_from
 from charrnn.runs.folder import RunFolder
@@ -125,7 +126,9 @@ class _Session:
         stream = training_stream(task)
         plan = with_scan(plan, config, stream, _former_plan(self.checkpoint))
         state = self._state(plan, device, origin, pretrained)
-        _refuse_the_past(state, total_steps(config.train, stream.steps_per_epoch, state.shift))
+        end = total_steps(config.train, stream.steps_per_epoch, state.shift)
+        _refuse_the_past(state, end)
+        refuse_endless(config, end, stream.steps_per_epoch)
         if anew:
             clear(self.run)
         with storage_errors(self.run.dump):

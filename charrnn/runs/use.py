@@ -114,8 +114,11 @@ def open_model(place: Path | None, runs: Path) -> OpenModel:
     arrays = checkpoint.tensors("model")
     try:
         network = stepper(config, arrays)
-        network.step(np.zeros(1, dtype=np.int64), network.initial_state(1))
-    except (KeyError, ValueError, IndexError) as error:
+        ends = np.array([0, vocabulary.size - 1], np.int64)
+        scores = network.step(ends, network.initial_state(2))[0]
+        if scores.shape != (2, vocabulary.size):
+            raise ValueError(f"it scores {scores.shape[-1]} symbols, and the vocabulary has {vocabulary.size}")
+    except (KeyError, ValueError, IndexError, TypeError) as error:
         raise CheckpointError(
             "the checkpoint's tensors do not fit its config", where=checkpoint.folder, why=str(error)
         ) from error

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from charrnn.errors import DataError
+from charrnn.files.regular import open_regular
 
 BLOCK = 1 << 20
 """How many bytes are in memory at a time."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_BOMB_BYTES, _BOMB_RATIO = 256 << 20, 200
+"""Deflate packs the same byte a thousandfold, and texts to a third or a tenth."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class SourceFile:
 
     def open(self) -> BinaryIO:
         """The bytes as they lie there, from their beginning."""
-        return self.place.open("rb") if isinstance(self.place, Path) else io.BytesIO(self.place)
+        return open_regular(self.place) if isinstance(self.place, Path) else io.BytesIO(self.place)
 
     def size(self) -> int:
         """How many bytes lie there.
@@ -99,10 +102,31 @@ def read_blocks(file: SourceFile, sha256: str, on_block: Callable[[int], None]) 
             )
 
 
+def refuse_bomb(packed: int, unpacked: int, place: object) -> None:
+    """Refuse a gzip file that unpacks to far more than a text does, before it fills the disk.
+
+    Args:
+        packed: how many bytes of it were read.
+        unpacked: what they have come to.
+        place: where it lies.
+
+    Raises:
+        DataError: it does.
+    """
+    if unpacked > _BOMB_BYTES and unpacked > _BOMB_RATIO * packed:
+        raise DataError(
+            f"the gzip file unpacks to more than {_BOMB_RATIO} times its size",
+            where=place,
+            why=f"its first {packed:,} bytes are {unpacked:,} already; texts come to a tenth of that at most",
+            hint="unpack it yourself (gzip -d) if you trust it",
+        )
+
+
 def _unpacked(raw: _Hashed, label: str) -> Iterator[bytes]:
     try:
         with gzip.GzipFile(fileobj=cast(BinaryIO, raw)) as unpacked:
             while block := unpacked.read(BLOCK):
+                refuse_bomb(raw.count, unpacked.tell(), label)
                 yield block
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(

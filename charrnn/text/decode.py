@@ -77,7 +77,7 @@ class Decoding:
                 text, genuine = replace.decode(block, last), ignore.decode(block, last)
             except UnicodeError as error:
                 raise self._no_mark(error) from error
-            if self._surrogates and _holds_surrogates(text):
+            if self._surrogates and holds_surrogates(text):
                 text = _SURROGATES.sub(_REPLACEMENT, text)
             self.replaced += text.count(_REPLACEMENT) - genuine.count(_REPLACEMENT)
             yield text
@@ -121,7 +121,7 @@ class Decoding:
         )
 
     def _refuse_surrogates(self, text: str) -> None:
-        if self._surrogates and _holds_surrogates(text):
+        if self._surrogates and holds_surrogates(text):
             start = next(_SURROGATES.finditer(text)).start()
             self._walk(text[:start])
             raise DataError(
@@ -168,7 +168,8 @@ def _as_far_as_it_goes(decoder: codecs.IncrementalDecoder, data: bytes) -> str:
         return ""
 
 
-def _holds_surrogates(text: str) -> bool:
+def holds_surrogates(text: str) -> bool:
+    """Whether a half of a surrogate pair is in `text`, which no file in UTF-8 can hold."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

@@ -21,13 +21,18 @@ import numpy as np
 
 from charrnn.errors import DataError, UsageError
 from charrnn.files.atomic import beside, make_folder, move, storage_errors
-from charrnn.text.blocks import read_errors
+from charrnn.files.regular import open_regular
+from charrnn.text.blocks import read_errors, refuse_bomb
 
 Form = Literal["word2vec", "glove"]
 
 _GZIP = ".gz"
 _GZIP_MAGIC = b"\x1f\x8b"
 _LONGEST_LINE = 1 << 20
+_EACH = 1024
+"""Lines between two looks at how far a packed file has come."""
+
+_DIGITS = 18
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ def _write(file: BinaryIO, words: Sequence[str], table_MD: np.ndarray, form: For
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The lines of a file that are not blank, with their numbers."""
-    with read_errors(path), path.open("rb") as raw:
+    with read_errors(path), open_regular(path) as raw:
         packed = raw.read(2) == _GZIP_MAGIC
         raw.seek(0)
         file = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
@@ -134,6 +139,8 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 number += 1
                 if len(line) == _LONGEST_LINE:
                     raise _wrong(path, number, f"a line of {_LONGEST_LINE:,} bytes or more")
+                if packed and number % _EACH == 0:
+                    refuse_bomb(raw.tell(), file.tell(), path)
                 if text := line.rstrip():
                     yield number, text
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -145,7 +152,7 @@ def _shape(first: Sequence[bytes], path: Path) -> tuple[int | None, int]:
     if not first:
         raise DataError("the file is empty", where=path)
     head, width = first[0].split(), len(first[-1].split()) - 1
-    counts = len(head) == 2 and all(field.isdigit() for field in head)
+    counts = len(head) == 2 and all(field.isdigit() and len(field) <= _DIGITS for field in head)
     if counts and int(head[1]) > 0 and (len(first) == 1 or width >= int(head[1])):
         return int(head[0]), int(head[1])
     if len(head) < 2:

@@ -17,6 +17,7 @@ from charrnn.errors import DiskFullError, DivergedError, Interrupted
 from charrnn.train.evaluate import evaluate
 from charrnn.train.guard import autopsy, diverged
 from charrnn.train.interrupt import Interrupt
+from charrnn.train.recall import OfHistory
 from charrnn.train.schedule import rate_factor, should_stop
 from charrnn.train.state import Tally, TrainState
 from charrnn.train.step import advance
@@ -90,6 +91,7 @@ class Training:
 
     def __post_init__(self) -> None:
         self._rate, self._unsaved = 0.0, False
+        self._stops = OfHistory(lambda history: should_stop(self.settings.early_stop, history))
         self._validates = self.task.stream("valid") is not None
         self._time_anew()
 
@@ -158,7 +160,7 @@ class Training:
         verdict = self.verdict(history) if history and history[-1]["step"] == self.state.step else None
         if self.state.step >= self.steps:
             return "all steps are done"
-        if should_stop(self.settings.early_stop, history):
+        if self._stops(history):
             return "validation no longer improves"
         return verdict
 

@@ -17,6 +17,8 @@ from charrnn.checkpoint.read import Checkpoint
 from charrnn.errors import CheckpointError
 from charrnn.models.core import State
 from charrnn.train.average import WeightAverage
+from charrnn.train.fit import check_same, check_slots
+from charrnn.train.recall import OfHistory
 
 Arrays = dict[str, np.ndarray]
 
@@ -94,10 +96,13 @@ class TrainState:
     epoch: Tally = field(default_factory=Tally)
     ended: str | None = None
 
+    def __post_init__(self) -> None:
+        self._best = OfHistory(best_of)
+
     @property
     def best(self) -> dict[str, float] | None:
         """The validation with the lowest loss, the first of equals; None before the first."""
-        return best_of(self.history)
+        return self._best(self.history)
 
     @property
     def place(self) -> int:
@@ -159,6 +164,7 @@ class TrainState:
         for path, array in checkpoint.tensors("optimizer").items():
             name, _, key = path.rpartition("/")
             slots.setdefault(name, {})[key] = torch.from_numpy(array.copy())
+        check_slots(slots, self.optimizer, self.model, checkpoint.folder)
         names = {parameter: name for name, parameter in self.model.named_parameters()}
         order = [names[p] for group in self.optimizer.param_groups for p in group["params"]]
         keys: dict[str, int | str] = {name: i for i, name in enumerate(order)}
@@ -166,6 +172,7 @@ class TrainState:
         packed["state"] = {keys.get(name, name): values for name, values in slots.items()}
         self.optimizer.load_state_dict(packed)
         lanes = checkpoint.tensors("lanes")
+        check_same({name: _array(tensor) for name, tensor in self.lanes.items()}, lanes, checkpoint.folder)
         self.lanes = {name: torch.from_numpy(array.copy()).to(device) for name, array in lanes.items()}
         self._restore_document(document)
 
@@ -217,15 +224,7 @@ def load_arrays(model: nn.Module, arrays: Mapping[str, np.ndarray], where: objec
         CheckpointError: names or shapes differ.
     """
     targets = _tensors(model)
-    ours = {name: tuple(tensor.shape) for name, tensor in targets.items()}
-    theirs = {name: array.shape for name, array in arrays.items()}
-    if ours != theirs:
-        odd = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
-        raise CheckpointError(
-            "the checkpoint is of another model",
-            where=where,
-            why="\n".join(f"{n}: checkpoint {theirs.get(n)}, config {ours.get(n)}" for n in odd[:10]),
-        )
+    check_same({name: _array(tensor) for name, tensor in targets.items()}, arrays, where, converts=True)
     with torch.no_grad():
         for name, tensor in targets.items():
             tensor.copy_(torch.from_numpy(arrays[name].copy()))

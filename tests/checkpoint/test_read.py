@@ -33,7 +33,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
             parent,
             step,
             {"model": {"w": np.arange(4.0), "n": np.array(step)}, "lanes": {"0.h": np.ones((2, 3), np.float32)}},
-            {"train": {"step": step, "history": [0.5]}, "vocabulary": ["a", "ä", "漢"]},
+            {"train": {"step": step, "history": [{"step": step, "loss": 0.5}]}, "vocabulary": ["a", "ä", "漢"]},
         )
     return parent
 
@@ -233,6 +233,7 @@ def test_a_huge_json_file_is_refused_unread(folder: Path, monkeypatch: pytest.Mo
     with pytest.raises(CheckpointError) as caught:
         opened.document("train")
     assert (caught.value.why, caught.value.where) == ("the file is too large", str(folder / "train.json"))
+    monkeypatch.setattr(read, "LARGEST_MANIFEST", (folder / MANIFEST).stat().st_size - 1)
     with pytest.raises(CheckpointError) as caught:
         Checkpoint.open(folder)
     assert (caught.value.why, caught.value.where) == ("the file is too large", str(folder / MANIFEST))

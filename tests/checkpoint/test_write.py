@@ -62,14 +62,14 @@ def test_what_is_written_is_read_back_to_the_bit(
     tmp_path_factory: pytest.TempPathFactory, group: dict[str, np.ndarray], document: object, step: int
 ) -> None:
     parent = tmp_path_factory.mktemp("checkpoints")
-    folder = write_checkpoint(parent, step, {"model": group, "empty": {}}, {"train": document, "other": None})
+    folder = write_checkpoint(parent, step, {"model": group, "empty": {}}, {"notes": document, "other": None})
     assert folder == parent / step_name(step)
     opened = Checkpoint.open(folder)
     assert opened.step == step
     same(opened.tensors("model"), group)
     assert list(opened.tensors("model")) == sorted(group)
     assert opened.tensors("empty") == {}
-    found = opened.document("train")
+    found = opened.document("notes")
     assert found == document
     assert repr(found) == repr(document)
     assert opened.document("other") is None
@@ -90,9 +90,9 @@ def test_the_byte_order_of_the_machine_is_not_the_file_s(tmp_path: Path) -> None
 
 
 def test_the_manifest_lists_size_and_digest_of_every_other_file(tmp_path: Path) -> None:
-    folder = write_checkpoint(tmp_path, 1200, {"model": MODEL}, {"train": {"ä": "漢字 \U0001f600"}})
+    folder = write_checkpoint(tmp_path, 1200, {"model": MODEL}, {"notes": {"ä": "漢字 \U0001f600"}})
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    names = ["model.safetensors", "train.json"]
+    names = ["model.safetensors", "notes.json"]
     assert sorted(os.listdir(folder)) == sorted([MANIFEST, *names])
     assert manifest == {
         "format": 2,
@@ -103,7 +103,7 @@ def test_the_manifest_lists_size_and_digest_of_every_other_file(tmp_path: Path) 
         },
     }
     assert folder.name == "step-00001200"
-    assert "漢字" in (folder / "train.json").read_text(encoding="utf-8")
+    assert "漢字" in (folder / "notes.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
@@ -123,7 +123,7 @@ def test_a_refused_checkpoint_leaves_the_one_of_the_same_step(tmp_path: Path) ->
     with pytest.raises(DivergedError):
         write_checkpoint(tmp_path, 5, {"model": {"weight": np.array([np.nan])}}, {})
     with pytest.raises(ValueError, match="not JSON compliant"):
-        write_checkpoint(tmp_path, 5, {"model": {}}, {"train": math.nan})
+        write_checkpoint(tmp_path, 5, {"model": {}}, {"notes": math.nan})
     same(Checkpoint.open(tmp_path / step_name(5)).tensors("model"), MODEL)
     assert os.listdir(tmp_path) == [step_name(5)]
 
@@ -141,8 +141,8 @@ def test_a_checkpoint_replaces_the_one_of_the_same_step_with_all_its_files(tmp_p
 def test_a_full_disk_at_any_file_leaves_the_earlier_checkpoints_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: int
 ) -> None:
-    write_checkpoint(tmp_path, 4, {"model": MODEL}, {"train": 4})
-    write_checkpoint(tmp_path, 5, {"model": MODEL}, {"train": 5})
+    write_checkpoint(tmp_path, 4, {"model": MODEL}, {"notes": 4})
+    write_checkpoint(tmp_path, 5, {"model": MODEL}, {"notes": 5})
     real = os.fsync
     for step in (5, 6):
         calls = count()
@@ -154,13 +154,13 @@ def test_a_full_disk_at_any_file_leaves_the_earlier_checkpoints_alone(
 
         monkeypatch.setattr(os, "fsync", fsync)
         with pytest.raises(StorageError) as caught:
-            write_checkpoint(tmp_path, step, {"model": {"weight": np.ones(9)}}, {"train": None})
+            write_checkpoint(tmp_path, step, {"model": {"weight": np.ones(9)}}, {"notes": None})
         assert (caught.value.exit_code, caught.value.why) == (7, "the disk is full")
         assert caught.value.where == str(tmp_path / step_name(step))
     assert sorted(os.listdir(tmp_path)) == [step_name(4), step_name(5)]
     for folder in checkpoints(tmp_path):
         same(Checkpoint.open(folder).tensors("model"), MODEL)
-        assert Checkpoint.open(folder).document("train") == step_of(folder)
+        assert Checkpoint.open(folder).document("notes") == step_of(folder)
 
 
 LIMITED = """
@@ -171,7 +171,7 @@ from charrnn.checkpoint.write import write_checkpoint
 from charrnn.errors import StorageError
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 try:
-    write_checkpoint(Path(sys.argv[1]), 5, {"model": {"weight": np.ones(5000)}}, {"train": 5})
+    write_checkpoint(Path(sys.argv[1]), 5, {"model": {"weight": np.ones(5000)}}, {"notes": 5})
 except StorageError as error:
     print(error.why)
     sys.exit(error.exit_code)
@@ -180,7 +180,7 @@ except StorageError as error:
 
 @pytest.mark.faults
 def test_a_write_that_the_kernel_stops_half_way_leaves_the_earlier_checkpoint_alone(tmp_path: Path) -> None:
-    write_checkpoint(tmp_path, 5, {"model": MODEL}, {"train": 5})
+    write_checkpoint(tmp_path, 5, {"model": MODEL}, {"notes": 5})
     command = [sys.executable, "-c", LIMITED, str(tmp_path), "20000"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (7, "the file would be larger than is allowed here\n", "")

@@ -177,6 +177,7 @@ def test_symbols_are_not_drawn_from_predictions_that_are_never_trained(problems,
             "3: corpus.unit: should be `char`, `byte` or `word`, not the text 'chars' — did you mean `char`?",
         ),
         ("encoding: base64", "3: corpus.encoding: Python knows no encoding named 'base64'"),
+        ("encoding: idna", "3: corpus.encoding: 'idna' is for the names of hosts: it cannot be read piece by piece"),
         ("encoding: utf-9", "3: corpus.encoding: Python knows no encoding named 'utf-9'"),
         (
             "sha256: abc",

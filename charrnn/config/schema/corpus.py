@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from charrnn.config.schema.base import AsTuple, Count, Section, default_kind
+
+_OF_HOSTS = ("idna", "punycode")
 
 Part = Annotated[float, Field(ge=0.0)] | Annotated[int, Field(ge=0)] | Literal["rest"]
 
@@ -122,4 +125,6 @@ def known_encoding(encoding: str) -> str:
         "".encode(encoding)  # unlike `codecs.lookup`, refuses what is no encoding of text: base64, zip
     except (LookupError, ValueError):
         raise ValueError(f"Python knows no encoding named {encoding!r}") from None
+    if codecs.lookup(encoding).name in _OF_HOSTS:
+        raise ValueError(f"{encoding!r} is for the names of hosts: it cannot be read piece by piece")
     return encoding
