@@ -5,6 +5,7 @@ Forms only say what a key is where it is there; `Document` says which one is mis
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
@@ -62,7 +63,8 @@ def count(value: Any) -> bool:
 
 
 def _number(value: Any) -> bool:
-    return type(value) is float or (type(value) is int and abs(value) < LARGEST_STEP)
+    # 1e999 is JSON, and infinite.
+    return (type(value) is float and math.isfinite(value)) or (type(value) is int and abs(value) < LARGEST_STEP)
 
 
 def _text(value: Any) -> bool:

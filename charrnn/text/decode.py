@@ -58,11 +58,12 @@ class Decoding:
             try:
                 text = decoder.decode(block, last)
             except UnicodeDecodeError as error:
-                pending = len(state[0])
+                data, pending = state[0] + block, len(state[0])
+                mark = len(data) - len(error.object)  # some decoders leave a byte order mark out of the error's bytes
                 decoder.setstate(state)
-                self._accept(_as_far_as_it_goes(decoder, error.object[pending : error.start]), block)
-                before = tail[: max(0, len(tail) - pending)]
-                raise self._wrong_byte(error, offset - pending, before, next(blocks, b"")) from error
+                self._accept(_as_far_as_it_goes(decoder, data[pending : mark + error.start]), block)
+                before = tail[: max(0, len(tail) - pending)] + data[:mark]
+                raise self._wrong_byte(error, offset - pending + mark, before, next(blocks, b"")) from error
             except UnicodeError as error:
                 raise self._no_mark(error) from error
             self._accept(text, block)

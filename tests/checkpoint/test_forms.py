@@ -46,7 +46,7 @@ def test_what_is_written_has_its_form(name: str, document: Any) -> None:
         ("train", "step", -1), ("train", "step", True), ("train", "step", 10**18), ("train", "rate_scale", 0),
         ("train", "seed", 2**63), ("train", "history", [{"step": 1}]), ("train", "history", [{"step": 1, "loss": "x"}]),
         ("train", "interval", {"count": 1.5}), ("train", "interval", {"more": 1}),
-        ("train", "epoch", {"beside": {"a": [1]}}), ("train", "ended", 1),
+        ("train", "epoch", {"beside": {"a": [1]}}), ("train", "ended", 1), ("train", "interval", {"sum": 1e999}),
         ("train", "records", {"metrics.jsonl": -1}), ("config", "corpus_digest", "../x"),
         ("config", "plan", {"threads": 0}), ("config", "plan", {"device": "x"}),
         ("config", "mix", {"a": {"file": "x"}}),

@@ -135,6 +135,7 @@ def test_every_cut_of_a_text_reads_the_same(ledger: Ledger) -> None:
     @given(st.lists(pieces | st.binary(max_size=4), max_size=8).map(b"".join), keys)
     def run(data: bytes, given: dict[str, str]) -> None:
         settings = Corpus(source="x", **given)
+        data = "".encode(settings.encoding) + data  # without its mark UTF-16 is wrong in two ways, and either is told
         with count.trial(), patience():
             whole = read([data], settings)
             for cut in range(len(data) + 1):
@@ -214,7 +215,7 @@ def test_checkpoints(ledger: Ledger, lab: Lab, fitting: bool) -> None:
         if fitting:
             ends_well(count, lambda: lab.train("spoiled", "resume", None, "train.max_steps=4"))
 
-    with no_more_than(MOST_MB):
+    with no_more_than(MOST_MB), np.errstate(all="ignore"):  # weights of 1e38 are weights
         run()
 
 

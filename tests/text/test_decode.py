@@ -157,3 +157,13 @@ def test_utf16_without_a_mark() -> None:
 def test_encodings_that_are_not_of_text(encoding: str) -> None:
     with pytest.raises(DataError, match="is not an encoding of text"):
         Decoding("book.txt", encoding, "strict")
+
+
+@pytest.mark.parametrize("cut", range(6))
+def test_a_mark_counts_for_the_place_of_a_wrong_byte_behind_it(cut: int) -> None:
+    data = codecs.BOM_UTF8 + b"ab\xff"
+    with pytest.raises(DataError) as caught:
+        list(Decoding("file", "utf-8-sig", "strict").run([data[:cut], data[cut:]]))
+    assert caught.value.where == "file:1:3"
+    assert str(caught.value.why).startswith("at byte offset 5,")
+    assert str(caught.value.why).endswith("the bytes around it: ef bb bf 61 62 [ff]")
