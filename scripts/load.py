@@ -28,7 +28,7 @@ from typing import Any
 import recording
 
 MB = 10**6
-PASSAGE_MB, SPARE_MB = 64, 512
+PASSAGE, SPARE = 64 * MB, 512 * MB
 CONFIG = """\
 corpus: {{source: links, split: [rest, 100000, 100000]}}
 stream: {{lanes: 32, chunk: 64}}
@@ -63,8 +63,8 @@ def links(folder: Path, text: Path | None, size: int) -> int:
     """Make a folder of hard links to one passage; how many bytes they are together, `size` at most and at least one."""
     passage = folder / "passage"
     data = text.read_bytes() if text else _reference()
-    data = data[: min(PASSAGE_MB * MB, size)]
-    times = max(1, min(PASSAGE_MB * MB, size) // len(data))
+    data = data[: min(PASSAGE, size)]
+    times = max(1, min(PASSAGE, size) // len(data))
     with passage.open("wb") as file:
         for _ in range(times):
             file.write(data)
@@ -135,7 +135,7 @@ def in_child(what: str, folder: Path) -> dict[str, Any]:
 
 def run(folder: Path, size: int, text: Path | None, steps: int) -> dict[str, Any]:
     """Everything below `folder`, which must have room."""
-    free, needed = shutil.disk_usage(folder).free, size + SPARE_MB * MB
+    free, needed = shutil.disk_usage(folder).free, size + SPARE
     if free < needed:
         sys.exit(f"scripts/load.py: {folder} has {free / MB:,.0f} MB free, and {needed / MB:,.0f} MB are needed")
     (folder / "load.yaml").write_text(CONFIG.format(steps=steps), encoding="utf-8")

@@ -37,6 +37,7 @@ from charrnn.runs.saver import RunSaver, set_pointers
 from charrnn.runs.task import say_remarks, task_of, training_stream
 from charrnn.runs.transfer import Origin, origin_of, provenance, refuse_itself
 from charrnn.runs.use import continuation, in_form, stepper
+from charrnn.tasks.beside import teacher_states
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.average import WeightAverage
 from charrnn.train.interrupt import Interrupt
@@ -210,6 +211,8 @@ def new_state(
     if pretrained is not None:
         pretrained.give(model)
     begun = task.initial_state(model, training_stream(task).rows)
+    if isinstance(task, LanguageTask):
+        begun = {**begun, **{name: tensor.to(device) for name, tensor in teacher_states(task.beside).items()}}
     lanes = {name: tensor.detach().clone() for name, tensor in begun.items()}
     train = task.config.train
     average = None if train.average is None else WeightAverage(train.average, model)

@@ -114,6 +114,16 @@ class Learned:
     state: dict[str, Tensor] = field(default_factory=dict)
 
 
+def teacher_states(texts: Mapping[str, Beside]) -> State:
+    """What the teachers of these texts begin with, under the names that `Teacher.nats` gives to what they carry on."""
+    return {
+        f"teacher.{name}.{key}": tensor
+        for name, text in texts.items()
+        if text.teacher is not None
+        for key, tensor in text.teacher.model.initial_state(text.lanes).items()
+    }
+
+
 def learned_beside(
     texts: Mapping[str, Beside],
     head: nn.Module,

@@ -86,7 +86,7 @@ def test_a_long_run_takes_no_more_memory_and_no_more_handles(ledger: Ledger, tmp
     count = ledger.fault("a long run: memory, file handles and checkpoints stay as they are")
     (tmp_path / "text.txt").write_text("a text of few letters, to be read again\n" * 20)
     (tmp_path / "config.yaml").write_text(CONFIG)
-    steps = ledger.times(1200, 200_000)
+    steps = ledger.times(1200, 100_000)  # a day of one update in a second
     loaded = load_config(tmp_path / "config.yaml", [f"train.max_steps={steps}", f"evaluate.every={steps // 24}"])
     watcher = Watcher(tmp_path / "run", steps // 24, steps // 6, count)
     with Console(quiet=True) as console:
