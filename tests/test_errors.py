@@ -14,6 +14,7 @@ from charrnn.errors import (
     ConfigError,
     DataError,
     DeviceError,
+    DiskFullError,
     DivergedError,
     Interrupted,
     JobEnds,
@@ -35,6 +36,7 @@ CODES: dict[type[CharRnnError], int] = {
     DivergedError: 5,
     OutOfMemoryError: 6,
     StorageError: 7,
+    DiskFullError: 7,
 }
 
 

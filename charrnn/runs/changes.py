@@ -20,6 +20,7 @@ from charrnn.contracts import Stream, Task
 from charrnn.errors import CheckpointError, DataError, UsageError
 from charrnn.logs.console import Console
 from charrnn.runs.resume import REFUSED, TAKES_EFFECT, check_corpus, check_vocabulary, differences, in_columns
+from charrnn.runs.task import first_lanes
 from charrnn.runs.use import config_of
 from charrnn.train.state import Tally, TrainState
 
@@ -106,9 +107,7 @@ class Changes:
         begun = -(-state.place // length)
         state.shift = begun * stream.steps_per_epoch - state.step
         state.seed = task.config.train.seed
-        state.lanes = {
-            name: tensor.detach().clone() for name, tensor in task.initial_state(state.model, stream.rows).items()
-        }
+        state.lanes = first_lanes(task, state.model)
         state.epoch, state.ended = Tally(), None
         if not _comparable(missed):
             state.history, state.interval = [], Tally()

@@ -34,10 +34,9 @@ from charrnn.runs.mixed_texts import refuse_own_teacher
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.pretrained import Pretrained, beginning, check_pretrained, pretrained_of
 from charrnn.runs.saver import RunSaver, set_pointers
-from charrnn.runs.task import say_remarks, task_of, training_stream
+from charrnn.runs.task import first_lanes, say_remarks, task_of, training_stream
 from charrnn.runs.transfer import Origin, origin_of, provenance, refuse_itself
 from charrnn.runs.use import continuation, in_form, stepper
-from charrnn.tasks.beside import teacher_states
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.average import WeightAverage
 from charrnn.train.interrupt import Interrupt
@@ -162,8 +161,10 @@ class _Session:
         if pretrained is not None:
             pretrained.say(self.console)
         if self.checkpoint is not None:
+            fresh = state.lanes
             state.restore(self.checkpoint, device)
             self._adapt(state, self.checkpoint)
+            state.check_lanes(fresh, self.checkpoint.folder)
             _say_resumed(self.console, self.checkpoint, plan, state)
             self.changes.say(self.console)
         return state
@@ -210,10 +211,7 @@ def new_state(
         origin.give(model, task)
     if pretrained is not None:
         pretrained.give(model)
-    begun = task.initial_state(model, training_stream(task).rows)
-    if isinstance(task, LanguageTask):
-        begun = {**begun, **{name: tensor.to(device) for name, tensor in teacher_states(task.beside).items()}}
-    lanes = {name: tensor.detach().clone() for name, tensor in begun.items()}
+    lanes = first_lanes(task, model)
     train = task.config.train
     average = None if train.average is None else WeightAverage(train.average, model)
     return TrainState(model, build_optimizer(train.optimizer, model), lanes, train.seed, average)

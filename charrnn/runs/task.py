@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from torch import nn
+
 from charrnn.config.load import Loaded
 from charrnn.config.schema import ClassifyConfig, LanguageConfig, RateConfig, VectorsConfig
 from charrnn.contracts import Stream, Task
 from charrnn.logs.console import Console
+from charrnn.models.core import State
 from charrnn.runs.corpus import prepared
 from charrnn.runs.mixed_texts import texts_beside
+from charrnn.tasks.beside import teacher_states
 from charrnn.tasks.classify import ClassifyTask
 from charrnn.tasks.language import LanguageTask
 from charrnn.tasks.rate import RateTask
@@ -53,3 +57,12 @@ def training_stream(task: Task) -> Stream:
     stream = task.stream("train")
     assert stream is not None, "an empty training split is refused when the data are prepared"
     return stream
+
+
+def first_lanes(task: Task, model: nn.Module) -> State:
+    """What all rows of training carry before the first batch; of a language model that of its teachers, too."""
+    begun = dict(task.initial_state(model, training_stream(task).rows))
+    if isinstance(task, LanguageTask):
+        device = next(model.parameters()).device
+        begun |= {name: tensor.to(device) for name, tensor in teacher_states(task.beside).items()}
+    return {name: tensor.detach().clone() for name, tensor in begun.items()}

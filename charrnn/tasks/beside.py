@@ -117,7 +117,7 @@ class Learned:
 def teacher_states(texts: Mapping[str, Beside]) -> State:
     """What the teachers of these texts begin with, under the names that `Teacher.nats` gives to what they carry on."""
     return {
-        f"teacher.{name}.{key}": tensor
+        carried_by(name) + key: tensor
         for name, text in texts.items()
         if text.teacher is not None
         for key, tensor in text.teacher.model.initial_state(text.lanes).items()

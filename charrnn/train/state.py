@@ -172,9 +172,17 @@ class TrainState:
         packed["state"] = {keys.get(name, name): values for name, values in slots.items()}
         self.optimizer.load_state_dict(packed)
         lanes = checkpoint.tensors("lanes")
-        check_same({name: _array(tensor) for name, tensor in self.lanes.items()}, lanes, checkpoint.folder)
         self.lanes = {name: torch.from_numpy(array.copy()).to(device) for name, array in lanes.items()}
         self._restore_document(document)
+
+    def check_lanes(self, fresh: State, where: object) -> None:
+        """Refuse carried states that are of another form than those that a run of this config begins with.
+
+        Raises:
+            CheckpointError: they differ; `where` is the checkpoint that they are from.
+        """
+        ours, theirs = ({name: _array(tensor) for name, tensor in state.items()} for state in (fresh, self.lanes))
+        check_same(ours, theirs, where)
 
     def _restore_document(self, document: Mapping[str, Any]) -> None:
         self.step, self.shift, self.seed = document["step"], document["shift"], document["seed"]

@@ -26,7 +26,7 @@ def wait_for(path: Path, child: subprocess.Popen[str]) -> None:
     raise AssertionError(f"{path} never came")
 
 
-LONG = ("--set", "train.max_steps=100000", "--set", "train.early_stop=null", "--set", "train.log_every=1")
+LONG = ("--set", "train.max_steps=50000", "--set", "train.early_stop=null", "--set", "train.log_every=1")
 
 
 def test_standard_output_holds_the_run_and_nothing_else(shell: Shell) -> None:

@@ -130,6 +130,7 @@ def test_the_program_itself_is_preempted_and_queued_again(cluster: Cluster) -> N
     (cluster.path / "charrnn").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m charrnn "$@"\n')
     (cluster.path / "text.txt").write_text("the cat sat on the mat, and the dog ate it.\n" * 30)
     config = "corpus: {source: text.txt}\nstream: {chunk: 8}\nmodel: {core: {hidden: 4}}\n"
+    config += "evaluate: {every: 1000}\n"
     endless = "train: {max_steps: 1000000, early_stop: null, save: {every: 5}, tensorboard: false}\n"
     (cluster.path / "config.yaml").write_text(config + endless)
     for _ in range(2):
