@@ -133,18 +133,17 @@ def test_an_unreadable_source_is_not_a_failure_of_the_disk(
     prepared: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Inside the block that writes the corpus, too, a refusal to read is exit code 3."""
-    opened, count = Path.open, 0
+    opened, count = blocks.open_regular, 0
 
-    def refuse(path: Path, *rest: Any) -> Any:
+    def refuse(path: Path) -> Any:
         nonlocal count
-        if path.name == "text.txt" and rest == ("rb",):
-            count += 1
-            if count == 3:
-                raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return opened(path, *rest)
+        count += 1
+        if count == 3:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path)
 
     (tmp_path / "text.txt").write_text(TEXT)
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(blocks, "open_regular", refuse)
     error = failure(prepared, tmp_path, None)
     assert count == 3
     assert (error.exit_code, error.what, error.why) == (3, "cannot read", "Permission denied")
