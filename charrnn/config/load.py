@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,6 @@ from charrnn.config.schema.labelled import PLACES
 from charrnn.config.shape import Keys, Shape, shape_of
 from charrnn.config.tree import Place, Problem, Tree, one_line
 from charrnn.errors import ConfigError
-from charrnn.files.regular import open_regular
 
 EXTENDS = "extends"
 ARGUMENT = "SOURCE"
@@ -153,7 +153,9 @@ def _read(path: Path, rank: int, asked: Place | None = None) -> tuple[Tree | Non
     """The mapping in a file; `asked` is the place that names the file, where there is one."""
     start = Place(rank, 1, 1, str(path))
     try:
-        with open_regular(path) as file:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for without end
+            raise OSError(errno.EINVAL, "Neither a file nor a link to one")
+        with path.open("rb") as file:
             data = file.read(yaml12.MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
