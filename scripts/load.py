@@ -93,7 +93,7 @@ def prepare(folder: Path) -> dict[str, Any]:
     seconds = time.perf_counter() - began
     peak.look()
     counts = ready.corpus.manifest.counts
-    return {"seconds": round(seconds, 1), "tokens": counts.tokens, "bytes": counts.bytes, **peak.figures()}
+    return {"seconds": round(seconds, 3), "tokens": counts.tokens, "bytes": counts.bytes, **peak.figures()}
 
 
 def train(folder: Path) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def run(folder: Path, size: int, text: Path | None, steps: int) -> dict[str, Any
     (folder / "load.yaml").write_text(CONFIG.format(steps=steps), encoding="utf-8")
     source = links(folder, text, size)
     prepared = in_child("prepare", folder)
-    prepared["mb_per_second"] = round(source / MB / prepared["seconds"], 1)
+    prepared["mb_per_second"] = round(source / MB / max(prepared["seconds"], 0.001), 1)
     return {"machine": recording.machine(), "source_mb": round(source / MB), "prepare": prepared} | {
         "train": in_child("train", folder)
     }
