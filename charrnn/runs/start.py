@@ -88,6 +88,8 @@ def train_run(
             check_pretrained(checkpoint, task.config)
             check_mixed(checkpoint, task)
             if not changes.new and is_done(checkpoint, loaded):
+                for damage in checkpoint.damage():  # nothing else would look at the model of a finished run
+                    raise damage
                 console.note(f"nothing to do: the run in {folder} is finished")
                 outcome = _outcome(run, checkpoint.document("train"))
                 set_pointers(run, checkpoint.step, outcome["best"])  # a kill may have left them behind

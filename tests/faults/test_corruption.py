@@ -162,3 +162,12 @@ def test_a_damaged_checkpoint_is_never_passed_over_for_an_older_one(lab: Lab, le
             assert checkpoints(lab.path / "run/checkpoints")[: len(folders) - 1] == folders[:-1]
         shutil.rmtree(folders[-1])
         shutil.copytree(kept, folders[-1])
+
+
+def test_a_finished_run_with_a_damaged_model_is_not_called_finished(lab: Lab, ledger: Ledger) -> None:
+    count = ledger.fault("a file of the newest checkpoint damaged, then --resume")
+    lab.train("run", "new", None, *FEW)
+    lab.train("run", "resume", None, *FEW)
+    flip(checkpoints(lab.path / "run/checkpoints")[-1] / "model.safetensors")
+    with count.trial(), pytest.raises(CheckpointError, match="damaged"):
+        lab.train("run", "resume", None, *FEW)
