@@ -27,10 +27,11 @@ from charrnn.pseudo.candidates import candidates_of
 from charrnn.pseudo.compare import mcnemar
 from charrnn.pseudo.guards import refusal
 from charrnn.pseudo.labeller import Record, Table
-from charrnn.pseudo.opened import opened, weights_sha256
+from charrnn.pseudo.opened import opened
 from charrnn.pseudo.rightness import rightness
 from charrnn.pseudo.select import Called, Mask, balanced, passing
 from charrnn.runs.memory import out_of_memory
+from charrnn.runs.use import weights_sha256
 from charrnn.stream.chance import uniforms
 from charrnn.stream.items import ItemStream, OncePlan
 from charrnn.stream.sequences import filling

@@ -15,7 +15,6 @@ from charrnn.runs.plan import apply_plan, make_plan
 from charrnn.runs.use import config_of
 from charrnn.train.state import load_model
 
-_MODEL = "model.safetensors"
 C = TypeVar("C", ClassifyConfig, RateConfig, LanguageConfig)
 
 
@@ -33,8 +32,3 @@ def opened(checkpoint: Checkpoint, ours: C, task_of: Callable[[C], Task]) -> tup
     model = task_of(config).model().to(device)
     load_model(model, checkpoint)
     return model.eval(), device
-
-
-def weights_sha256(checkpoint: Checkpoint) -> str:
-    """The SHA-256 of a model's tensors, wherever they lie."""
-    return checkpoint.files.get(_MODEL, (0, ""))[1]

@@ -15,9 +15,9 @@ from charrnn.errors import DataError
 from charrnn.files.atomic import write_text
 from charrnn.logs.console import Console
 from charrnn.pseudo.labeller import Settings
-from charrnn.pseudo.opened import weights_sha256
 from charrnn.runs.folder import RunFolder, find_checkpoint
 from charrnn.runs.start import train_run
+from charrnn.runs.use import weights_sha256
 from charrnn.train.interrupt import Interrupt
 
 PSEUDO, CHECKED = "pseudo", "checked"

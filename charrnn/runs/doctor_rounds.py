@@ -14,9 +14,9 @@ from charrnn.files import digest
 from charrnn.runs.doctor_run import config_finding, data_findings, in_use, is_run, run_findings
 from charrnn.runs.findings import Finding, command, json_finding, leftover_findings
 from charrnn.runs.folder import RunFolder
+from charrnn.runs.use import weights_sha256
 
 _PART = ".part"
-_MODEL = "model.safetensors"
 
 
 def rounds_findings(top: Path, corpora: Path) -> Iterator[Finding]:
@@ -105,7 +105,7 @@ class _Stage:
         """A model that a manifest names, where it is not the one that is there."""
         folder = self.top / model["checkpoint"]
         try:
-            if Checkpoint.open(folder).files.get(_MODEL, (0, ""))[1] == model["sha256"]:
+            if weights_sha256(Checkpoint.open(folder)) == model["sha256"]:
                 return
             why = "it is not the model that the rounds were made with"
             yield Finding("damaged", "model", folder, why, mend, DataError.exit_code)

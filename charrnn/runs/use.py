@@ -139,3 +139,8 @@ def config_of(checkpoint: Checkpoint) -> Config:
             where=checkpoint.folder / "config.json",
             why=str(error),
         ) from error
+
+
+def weights_sha256(checkpoint: Checkpoint) -> str:
+    """The SHA-256 of a model's tensors, wherever they lie."""
+    return checkpoint.files.get("model.safetensors", (0, ""))[1]
