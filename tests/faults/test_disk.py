@@ -51,17 +51,28 @@ def save(run: Path, step: int, keep: int = 2) -> None:
         log.close()
 
 
-def test_every_call_of_a_save(tmp_path: Path, ledger: Ledger) -> None:
-    count = ledger.fault("disk full at each call of a save")
-    run = tmp_path / "run"
+def saved_twice(parent: Path) -> Path:
+    """A run with two checkpoints."""
+    run = parent / "run"
     run.mkdir()
     for step in (1, 2):
         save(run, step)
-    old = {folder.name: content(folder) for folder in checkpoints(run / "checkpoints")}
+    return run
+
+
+def contents(run: Path) -> dict[str, object]:
+    """What each checkpoint of a run holds, by name."""
+    return {folder.name: content(folder) for folder in checkpoints(run / "checkpoints")}
+
+
+def test_every_call_of_a_save(tmp_path: Path, ledger: Ledger) -> None:
+    count = ledger.fault("disk full at each call of a save")
+    run = saved_twice(tmp_path)
+    old = contents(run)
 
     def check(error: Exception | None) -> None:
         with count.trial():
-            there = {folder.name: content(folder) for folder in checkpoints(run / "checkpoints")}
+            there = contents(run)
             new = there.pop("step-00000003", None)
             named = (run / "last").read_text().strip()
             if error is None:
@@ -139,11 +150,8 @@ def test_every_call_of_a_preparation(tmp_path: Path, ledger: Ledger, kind: str, 
 def test_what_the_disk_has_room_for_is_no_matter(tmp_path: Path, ledger: Ledger) -> None:
     """By bytes: the write that goes beyond them leaves a part of itself behind."""
     count = ledger.fault("disk full after any number of bytes of a save")
-    run = tmp_path / "run"
-    run.mkdir()
-    for step in (1, 2):
-        save(run, step)
-    old = {folder.name: content(folder) for folder in checkpoints(run / "checkpoints")}
+    run = saved_twice(tmp_path)
+    old = contents(run)
     for room in range(0, 4000, 4000 // ledger.times(40, 2000)):
         with count.trial():
             with FaultyDisk(room=room).installed() as disk:
@@ -152,7 +160,7 @@ def test_what_the_disk_has_room_for_is_no_matter(tmp_path: Path, ledger: Ledger)
             if error is None:
                 break
             refused(error)
-            there = {folder.name: content(folder) for folder in checkpoints(run / "checkpoints")}
+            there = contents(run)
             assert {name: there[name] for name in old} == old
             assert litter(tmp_path) == []
     assert room > 1500
