@@ -101,8 +101,9 @@ def test_the_last_checkpoint_and_that_of_a_signal_have_no_second_chance(lab: Lab
 def test_a_disk_that_is_full_at_any_moment_of_a_run(lab: Lab, ledger: Ledger) -> None:
     """One call is refused, or all from then on; the run goes on, or ends with exit code 7 and goes on with --resume."""
     count = ledger.fault("disk full at a random moment of training, then --resume")
+    lab.train("unbroken", "new", None, *FEW)  # prepares the corpus, which no later run does
     with FaultyDisk().installed() as counted:
-        lab.train("unbroken", "new", None, *FEW)
+        lab.train("counted", "new", None, *FEW)
     chance = random.Random(6)
     for trial in range(ledger.times(4, 150)):
         with count.trial():

@@ -92,7 +92,7 @@ def test_a_long_run_takes_no_more_memory_and_no_more_handles(ledger: Ledger, tmp
     with Console(quiet=True) as console:
         train_run(loaded, tmp_path / "run", "new", tmp_path / "corpora", console, watcher)
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
-    assert len(lines) == steps // 10 + 24
+    assert len(lines) == steps // 10 + -(-steps // (steps // 24))  # the last validation may be an odd one
     assert count.tried >= 20
 
 
