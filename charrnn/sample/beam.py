@@ -67,7 +67,7 @@ def search(
     assert options.beam is not None, "for a search"
     charset = Charset(vocabulary, options.ban, options.only)
     logits_BV, state = _warm(model, prompt, check)
-    going, ended = [_Beginning(0.0, Text(vocabulary, options.stop), None)], []
+    going, ended = [_Beginning(0.0, Text(vocabulary, options.stop), None)], list[Found]()
     for count in range(1, options.length + 1):
         banned_BV = np.stack([charset.banned(beginning.text.pending) for beginning in going])
         sums_BV = np.array([b.log_probability for b in going])[:, None] + _log_softmax(logits_BV)

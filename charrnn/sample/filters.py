@@ -57,7 +57,8 @@ def softmax(logits_V: np.ndarray) -> np.ndarray:
     scores_V = logits_V.astype(np.float64)
     with np.errstate(invalid="ignore"):  # a diverged model has scores without end
         probs_V: np.ndarray = np.exp(scores_V - scores_V.max())
-        return probs_V / probs_V.sum()
+        probs_V /= probs_V.sum()
+    return probs_V
 
 
 def _top_k(probs_V: np.ndarray, k: int) -> np.ndarray:

@@ -76,7 +76,7 @@ def _symbols(vocabulary: Vocabulary, text: str, charset: Charset) -> list[int]:
         why = "--ban or --only forbids one of its characters"
     else:
         try:
-            return vocabulary.encode(text).tolist()
+            return [int(id_) for id_ in vocabulary.encode(text)]
         except UnknownSymbols as error:
             why = error.what
     raise UsageError(f"{text!r} cannot be required", where="--require", why=why, hint="require what can be written")
