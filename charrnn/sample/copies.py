@@ -102,7 +102,8 @@ class _Grams:
         places = np.flatnonzero(self._table[self._slots(hashes)])
         found = hashes[places]
         index = np.minimum(np.searchsorted(self.known, found), len(self.known) - 1)
-        return places[self.known[index] == found]
+        same: np.ndarray = places[self.known[index] == found]
+        return same
 
     def _hashes(self, ids: np.ndarray) -> np.ndarray:
         """The hash of every n-gram: a polynomial of its symbols' codes, put together from those of half the length."""

@@ -15,9 +15,9 @@ _OPENING, _CLOSING = "([{", ")]}"
 def features(text: str) -> dict[str, np.ndarray]:
     """Features of every character of a text, as of the moment when it has been read.
 
-    Truth values: `inside quotes` (straight double quotes, in turns, and curly ones) and `inside brackets` (round, square
-    and curly; any closes any). Both end at an empty line at the latest, so that one that was never closed does not
-    turn all that follows around. Numbers: `position in the line`, the characters since the last line break, and
+    Truth values: `inside quotes` (straight double quotes, in turns, and curly ones) and `inside brackets` (round,
+    square and curly; any closes any). Both end at an empty line at the latest, so that one that was never closed does
+    not turn all that follows around. Numbers: `position in the line`, the characters since the last line break, and
     `indentation`, the columns of white space at the beginning of the line as far as it was read, a tab going on to the
     next multiple of eight.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 
 from charrnn.text.vocabulary import Vocabulary
@@ -21,6 +21,15 @@ def spelled(data: bytes, final: bool = False) -> tuple[str, bytes]:
     """
     text, read = codecs.utf_8_decode(data, "replace", final)
     return text, data[read:]
+
+
+def pieces_of(symbols: Iterable[int], vocabulary: Vocabulary) -> list[str]:
+    """What each symbol adds to the text: a character appears with the last of its bytes."""
+    pieces, pending = list[str](), b""
+    for symbol in symbols:
+        piece, pending = spelled(pending + vocabulary.utf8[symbol])
+        pieces.append(piece)
+    return pieces
 
 
 class Text:
