@@ -15,9 +15,9 @@ import numpy as np
 from charrnn.report.picture import plain, write_figure
 
 COLUMNS, LINES = 80, 12
-_WIDTH, _LINE, _HEAD = 9.0, 0.185, 0.42  # inches
+_WIDTH, _LINE, _HEAD = 7.5, 0.175, 0.42  # inches
 _SHOWN = {"\n": "↵", "\t": "→", " ": " "}
-_MEDIUM_GREY = "#999999"
+_GREY = "#999999"
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,13 @@ def _draw(axes: Any, passage: Coloured, cells: Sequence[tuple[int, int, str, flo
         shown = _SHOWN.get(character, character if character.isprintable() else "·")
         if shown == " ":
             continue
-        colour = _MEDIUM_GREY if character not in (shown,) else "#ffffff" if abs(state) > 0.8 * largest else "#222222"
+        colour = "#ffffff" if abs(state) > 0.8 * largest else "#222222" if shown == character else _GREY
         axes.text(
             column,
             row,
             shown,
             family="DejaVu Sans Mono",
-            fontsize=8.0,
+            fontsize=8.5,
             ha="center",
             va="center_baseline",
             color=colour,

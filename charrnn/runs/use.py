@@ -17,7 +17,7 @@ from charrnn.runs.corpus import language
 from charrnn.runs.folder import find_checkpoint
 from charrnn.runs.sampling import settled
 from charrnn.sample.decode import Drawn, Stepper
-from charrnn.sample.several import several
+from charrnn.sample.several import check_options, several
 from charrnn.sample.window import WindowStepper
 from charrnn.scratch.cells import Arrays
 from charrnn.scratch.network import StepNetwork
@@ -67,7 +67,12 @@ class OpenModel:
         check: Check = no_check,
         odds: int | None = None,
     ) -> Iterator[Drawn]:
-        """The texts that follow the seed, side by side as they are made; see `charrnn.sample.several.several`."""
+        """The texts that follow the seed, side by side as they are made; see `charrnn.sample.several.several`.
+
+        Raises:
+            UsageError, DataError: at once, where the vocabulary cannot do what is asked for.
+        """
+        check_options(options, self.vocabulary, numbers)
         return several(self.network, self.vocabulary, self.prompt(options, unknown), options, numbers, check, odds)
 
     def text(self, options: Sample, number: int, unknown: Unknown, check: Callable[[], None]) -> Iterator[str]:

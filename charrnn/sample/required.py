@@ -1,7 +1,8 @@
 """Strings that have to appear in a text that is drawn: where each is written.
 
 The model is left to itself until it draws the first symbol of a missing string where a word may begin; then the rest of
-the string is written out. Where the symbols that are left just suffice for what is missing, it is written at once.
+the string is written out. When no more than `SLACK` symbols, or a quarter of the length, are left besides what is
+missing, the first missing string is written at the next place where a word may begin; when none are left, at once.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from charrnn.sample.charset import Charset
 from charrnn.sample.text import Text
 from charrnn.text.encode import UnknownSymbols
 from charrnn.text.vocabulary import Vocabulary
+
+SLACK = 24
+"""Symbols in which a place is looked for where a word may begin, before a string has to be written wherever it is."""
 
 _LONGEST_CHARACTER = 4
 
@@ -33,6 +37,7 @@ class Required:
     def __init__(self, vocabulary: Vocabulary, options: Sample, charset: Charset) -> None:
         self._ids = {text: _symbols(vocabulary, text, charset) for text in options.require}
         self._left: list[int] = []
+        self._slack = min(SLACK, options.length // 4)
         self._breaks = _LONGEST_CHARACTER - 1 if vocabulary.byte_values else 0
         needed = self._needed(self._ids)
         if needed > options.length:
@@ -50,10 +55,12 @@ class Required:
             left: the symbols that are left, this one among them; at least one.
         """
         if not self._left and text.missing:
+            first = text.missing[0]
+            spare = left - self._needed(text.missing)
             # A character that is begun is not broken off as long as there is room for the rest of it.
-            room = 0 if text.pending else self._breaks
-            if left <= self._needed(text.missing) + room:
-                self._left = list(self._ids[text.missing[0]])
+            at_once = spare <= (0 if text.pending else self._breaks)
+            if at_once or (spare <= self._slack and not text.pending and _may_begin(first, text.last)):
+                self._left = list(self._ids[first])
         return self._left.pop(0) if self._left else None
 
     def drawn(self, symbol: int, before: Text) -> None:

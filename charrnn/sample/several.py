@@ -42,10 +42,9 @@ def several(
         odds: tell how likely each symbol was, beside so many of the likeliest; None: do not.
 
     Raises:
-        UsageError: the vocabulary cannot do what is asked for; or there are fewer beams than texts.
+        UsageError: the vocabulary cannot do what is asked for; or fewer texts were found than asked for.
     """
     if options.beam is not None:
-        check_beam(options.beam, numbers)
         yield from found(model, vocabulary, prompt, options, numbers, check, odds)
         return
     rest, begun = iter(numbers), 0
@@ -58,6 +57,8 @@ def several(
         begun += len(turn)
 
 
-def check_options(options: Sample, vocabulary: Vocabulary) -> None:
-    """Raise what making a text would raise of options that do not fit the vocabulary."""
+def check_options(options: Sample, vocabulary: Vocabulary, numbers: Sequence[int] = (0,)) -> None:
+    """Raise what making texts of these numbers would raise of options that do not fit the vocabulary or each other."""
+    if options.beam is not None:
+        check_beam(options.beam, numbers)
     Required(vocabulary, options, Charset(vocabulary, options.ban, options.only))
