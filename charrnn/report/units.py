@@ -83,7 +83,7 @@ def _draw(axes: Any, passage: Coloured, cells: Sequence[tuple[int, int, str, flo
     rows = max((row for row, *_ in cells), default=0) + 1
     grid = np.full((rows, COLUMNS), np.nan)
     for row, column, _, state in cells:
-        grid[row, column] = state
+        grid[row, column] = state if np.isfinite(state) else np.nan
     largest = float(np.nanmax(np.abs(grid), initial=1e-12))
     axes.imshow(grid, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto", alpha=0.75, interpolation="none")
     axes.set_axis_off()
