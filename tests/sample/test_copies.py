@@ -17,7 +17,9 @@ from charrnn.text.watch import Watch
 def by_hand(query: list[int], tokens: list[int], least: int) -> list[int]:
     """For each place the length of the longest passage ending there, from the definition."""
     everywhere = {tuple(tokens[i:j]) for i in range(len(tokens)) for j in range(i + 1, len(tokens) + 1)}
-    longest = [max([n for n in range(j + 1) if tuple(query[j - n : j]) in everywhere] or [0]) for j in range(1, len(query) + 1)]  # fmt: skip
+    longest = []
+    for j in range(1, len(query) + 1):
+        longest.append(max((n for n in range(1, j + 1) if tuple(query[j - n : j]) in everywhere), default=0))
     return [n if n >= least else 0 for n in longest]
 
 
