@@ -16,6 +16,8 @@ from charrnn.errors import UsageError
 from charrnn.sample.text import REPLACEMENT, spelled
 from charrnn.text.vocabulary import Vocabulary
 
+_MOST_KEPT = 1024  # masks; there are as many as ways to begin a character
+
 
 class Charset:
     """The characters that a text may have, and the symbols that keep to them.
@@ -62,6 +64,8 @@ class Charset:
         if self._free:
             pending = b""
         if pending not in self._known:
+            if len(self._known) >= _MOST_KEPT:
+                self._known.clear()
             self._known[pending] = self._mask(pending)
         return self._known[pending]
 

@@ -22,6 +22,7 @@ from charrnn.scratch.cells import State
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.text.watch import Check, no_check
 
+_MOST_KEPT = 64  # charsets that streams may share
 _LONGEST_CHARACTER = 4  # bytes; of words one is enough
 
 Ended = Literal["length", "stop"]
@@ -98,13 +99,11 @@ class Streams:
         Raises:
             UsageError: the vocabulary cannot do what `ban`, `only` and `require` ask for.
         """
-        key = (options.ban, options.only)
-        if key not in self._charsets:
-            self._charsets[key] = Charset(self._vocabulary, *key)
+        charset = self._charset(options.ban, options.only)
         names = tuple(range(self._added, self._added + len(numbers)))
         last = self._vocabulary.decode(prompt[-_LONGEST_CHARACTER:])[-1:]
         streams = [
-            _Stream(name, number, options, self._vocabulary, self._charsets[key], last, odds)
+            _Stream(name, number, options, self._vocabulary, charset, last, odds)
             for name, number in zip(names, numbers, strict=True)
         ]
         if streams:
@@ -145,6 +144,14 @@ class Streams:
                     rows.append(_Row(state, [told.symbol], [stream]))
         self._rows = rows
         return drawn
+
+    def _charset(self, ban: str, only: str | None) -> Charset:
+        key = (ban, only)
+        if key not in self._charsets:
+            if len(self._charsets) >= _MOST_KEPT:
+                self._charsets.clear()
+            self._charsets[key] = Charset(self._vocabulary, ban, only)
+        return self._charsets[key]
 
     def _read(self) -> list[tuple[np.ndarray, State]]:
         """The scores (V,) and the state after the next symbol of every row."""
