@@ -65,8 +65,6 @@ class Required:
 
     def drawn(self, symbol: int, before: Text) -> None:
         """Take note of a symbol that the model has drawn after `before`; it may begin a string that is missing."""
-        if before.pending:
-            return
         for text in before.missing:
             ids = self._ids[text]
             if ids[0] == symbol and _may_begin(text, before.last):

@@ -15,7 +15,7 @@ from charrnn.text.vocabulary import Vocabulary
 
 SPELLED = tuple(range(256))
 VOCABULARIES = {
-    "char": Vocabulary("char", (), tuple(sorted("\n abcdeé漢"))),
+    "char": Vocabulary("char", (), tuple(sorted("\n abcdeéêĩ漢"))),
     "spelled": Vocabulary("char", SPELLED, tuple(sorted("\n abc"))),
     "byte": Vocabulary("byte", SPELLED, ()),
 }
@@ -50,7 +50,7 @@ def test_passages_are_told_with_their_places() -> None:
 
 @pytest.mark.parametrize("unit", VOCABULARIES)
 @settings(max_examples=150, deadline=None)
-@given(text=st.text("abcdé漢\n ", max_size=14), training=st.text("abcdé漢\n ", max_size=40), least=st.integers(1, 5))
+@given(text=st.text("abéêĩ漢\n ", max_size=14), training=st.text("abéêĩ漢\n ", max_size=40), least=st.integers(1, 5))
 def test_they_are_those_of_looking_everywhere_whatever_spells_the_text(
     unit: str, text: str, training: str, least: int
 ) -> None:

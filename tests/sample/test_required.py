@@ -111,6 +111,14 @@ def test_whatever_is_required_appears(
     assert not set(text) & set(ban)
 
 
+def test_no_character_is_broken_off_for_it() -> None:
+    for seed in range(100):
+        options: dict[str, Any] = {"require": ("aa",), "only": "aé漢", "length": 8 + seed % 5, "random_seed": seed}
+        text = written(Even(SPELLING), SPELLING, **options)
+        assert "aa" in text
+        assert set(text) <= set("aé漢")
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
