@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from charrnn.config.schema import Sample
+from charrnn.errors import UsageError
 from charrnn.sample.charset import Charset
 from charrnn.sample.filters import distribution, draw
 from charrnn.sample.odds import Odds, odds_of
@@ -89,7 +90,7 @@ class Streams:
 
         Args:
             prompt: the symbols that warm the state; where there are none, `<start>` does.
-            options: how to draw; `seed` and `beam` play no part (`beam.py` searches).
+            options: how to draw; its `seed` plays no part.
             numbers: the numbers of the samples; each has draws of its own, a function of (`random_seed`, number).
             odds: tell how likely each symbol was, beside so many of the likeliest; None: do not.
 
@@ -97,8 +98,11 @@ class Streams:
             What each stream is called in `Drawn`.
 
         Raises:
-            UsageError: the vocabulary cannot do what `ban`, `only` and `require` ask for.
+            UsageError: the vocabulary cannot do what `ban`, `only` and `require` ask for; or a `beam` is to search, which
+                is a batch of its own (`beam.py`).
         """
+        if options.beam is not None:
+            raise UsageError("a search is not drawn stream by stream", hint="leave `beam` out, or search by itself")
         charset = self._charset(options.ban, options.only)
         names = tuple(range(self._added, self._added + len(numbers)))
         last = self._vocabulary.decode(prompt[-_LONGEST_CHARACTER:])[-1:]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from charrnn.config.schema import Sample
+from charrnn.errors import UsageError
 from charrnn.sample.decode import Drawn, Stepper, Streams
 from charrnn.sample.several import several
 from charrnn.scratch.cells import State
@@ -247,6 +248,13 @@ def test_streams_with_options_of_their_own_join_and_leave(network: Callable[[], 
     alone = [one.symbol for one in several(network(), LETTERS, *asked[-1][:2], (asked[-1][2],))]
     assert texts[names[-1]] == alone[:2], "it was dropped after two steps"
     assert streams.step() == []
+
+
+def test_a_search_does_not_join_streams() -> None:
+    streams = Streams(SmallNetwork(), LETTERS)
+    with pytest.raises(UsageError, match="search"):
+        streams.add([1], Sample(beam=2))
+    assert len(streams) == 0
 
 
 def test_a_check_that_stops_a_step_leaves_the_streams_as_they_were() -> None:
