@@ -100,7 +100,8 @@ def _draw(
         )
     pieces = pieces_of(ids, vocabulary)
     half = len(ids) // 2
-    begins = [n for n in range(half, len(ids)) if n == half or pieces[n - 1].endswith("\n")]
+    last = max(half, len(ids) - _PASSAGE)
+    begins = [n for n in range(half, last + 1) if n == half or pieces[n - 1].endswith("\n")]
     passages = []
     for one in found:
         begin = most_telling(features[one.feature], begins, _PASSAGE)
