@@ -98,8 +98,8 @@ class Streams:
             What each stream is called in `Drawn`.
 
         Raises:
-            UsageError: the vocabulary cannot do what `ban`, `only` and `require` ask for; or a `beam` is to search, which
-                is a batch of its own (`beam.py`).
+            UsageError: the vocabulary cannot do what `ban`, `only` and `require` ask for; or a `beam` is to search,
+                which is a batch of its own (`beam.py`).
         """
         if options.beam is not None:
             raise UsageError("a search is not drawn stream by stream", hint="leave `beam` out, or search by itself")
