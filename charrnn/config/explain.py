@@ -46,12 +46,14 @@ def explain(error: ValidationError, tree: Tree) -> list[Problem]:
     for detail in error.errors(include_url=False):
         groups.setdefault(_path(detail["loc"], shape), []).append(detail)
     parents = {path[:end] for path, _ in groups for end in range(len(path))}
+    lists = {path for path, item in groups if item is not None}  # what is wrong in them is told; they are lists
     problems: list[Problem] = []
     for (path, item), details in groups.items():
+        above = path in parents or (item is None and path in lists)
         # A sentence with advice takes time, and nobody reads thousands of them.
         if len(problems) >= MOST_TOLD:
             problems.append(Problem(tree.at(path).place, ".".join(path), str(details[0]["msg"])))
-        elif not (path in parents and all(detail["type"] in _TYPES for detail in details)):
+        elif not (above and all(detail["type"] in _TYPES for detail in details)):
             problems.extend(_explain_one(path, item, details, tree))
     return problems
 

@@ -36,7 +36,8 @@ from charrnn.runs.pretrained import Pretrained, beginning, check_pretrained, pre
 from charrnn.runs.saver import RunSaver, set_pointers
 from charrnn.runs.task import first_lanes, say_remarks, task_of, training_stream
 from charrnn.runs.transfer import Origin, origin_of, provenance, refuse_itself
-from charrnn.runs.use import continuation, in_form, stepper
+from charrnn.runs.use import in_form, stepper
+from charrnn.sample.several import check_options, several
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.average import WeightAverage
 from charrnn.train.interrupt import Interrupt
@@ -249,13 +250,13 @@ def sampler_for(task: Task, interrupt: Interrupt) -> Callable[[TrainState], str 
         return lambda state: None
     config, vocabulary = task.config, task.vocabulary
     options = in_form(config.sample, config.corpus)
-    if options.seed:
-        vocabulary.encode(options.seed)
+    prompt = vocabulary.encode(options.seed).tolist() if options.seed else []
+    check_options(options, vocabulary)
 
     def text(state: TrainState) -> str:
         network = stepper(config, model_arrays(state.shown))
-        pieces = continuation(network, vocabulary, options, 0, "error", interrupt.check)
-        return (options.seed or "") + "".join(pieces)
+        drawn = several(network, vocabulary, prompt, options, (0,), interrupt.check)
+        return (options.seed or "") + "".join(one.piece for one in drawn)
 
     return text
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,21 @@ from pydantic import ValidationError
 
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.schema import Config, Corpus, LanguageConfig, Sample, Windows, config_from
-from charrnn.errors import CheckpointError, UsageError
+from charrnn.errors import CheckpointError
 from charrnn.runs.corpus import language
 from charrnn.runs.folder import find_checkpoint
-from charrnn.sample.decode import Stepper, generate, text_of
+from charrnn.runs.sampling import settled
+from charrnn.sample.decode import Drawn, Stepper
+from charrnn.sample.several import check_options, several
 from charrnn.sample.window import WindowStepper
 from charrnn.scratch.cells import Arrays
 from charrnn.scratch.network import StepNetwork
 from charrnn.text.encode import Unknown
 from charrnn.text.normal import normalised_text
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.watch import Check, no_check
+
+_TEXTS = ("stop", "require")
 
 
 @dataclass(frozen=True)
@@ -43,20 +48,32 @@ class OpenModel:
     network: Stepper
 
     def options(self, given: Mapping[str, Any]) -> Sample:
-        """The run's `sample:` section with the options that were given in its place.
+        """The run's `sample:` section with the options that were given in its place; see `sampling.settled`.
 
         Raises:
-            UsageError: an option has a value that is not allowed.
+            UsageError: an option has a value that is not allowed, or they exclude one another.
         """
-        try:
-            options = Sample.model_validate(self.config.sample.model_dump() | dict(given))
-        except ValidationError as error:
-            problems = [
-                f"--{str(problem['loc'][0]).replace('_', '-')} {problem['input']}: {problem['msg']}"
-                for problem in error.errors()
-            ]
-            raise UsageError("\n".join(problems)) from error
-        return in_form(options, self.config.corpus)
+        return in_form(settled(self.config.sample, given), self.config.corpus)
+
+    def prompt(self, options: Sample, unknown: Unknown = "error") -> list[int]:
+        """The symbols of the seed; `unknown`: `error`, `skip` or `replace`, for those that the vocabulary lacks."""
+        return self.vocabulary.encode(options.seed, unknown=unknown).tolist() if options.seed else []
+
+    def samples(
+        self,
+        options: Sample,
+        numbers: Sequence[int],
+        unknown: Unknown = "error",
+        check: Check = no_check,
+        odds: int | None = None,
+    ) -> Iterator[Drawn]:
+        """The texts that follow the seed, side by side as they are made; see `charrnn.sample.several.several`.
+
+        Raises:
+            UsageError, DataError: at once, where the vocabulary cannot do what is asked for.
+        """
+        check_options(options, self.vocabulary, numbers)
+        return several(self.network, self.vocabulary, self.prompt(options, unknown), options, numbers, check, odds)
 
     def text(self, options: Sample, number: int, unknown: Unknown, check: Callable[[], None]) -> Iterator[str]:
         """The text that follows the seed, in pieces as it is made.
@@ -67,14 +84,17 @@ class OpenModel:
             unknown: `error`, `skip` or `replace`, for symbols of the seed that the vocabulary lacks.
             check: called before every symbol; it may raise to stop.
         """
-        return continuation(self.network, self.vocabulary, options, number, unknown, check)
+        return (drawn.piece for drawn in self.samples(options, (number,), unknown, check) if drawn.piece)
 
 
 def in_form(options: Sample, corpus: Corpus) -> Sample:
-    """`options` with its texts in the form that the corpus was brought into: its case, newlines and normal form."""
+    """`options` with its texts in the form that the corpus was brought into: its case, newlines and normal form.
+
+    The characters of `ban` and `only` are taken as they stand.
+    """
     seed = None if options.seed is None else normalised_text(options.seed, corpus)
-    stop = tuple(normalised_text(text, corpus) for text in options.stop)
-    return options.model_copy(update={"seed": seed, "stop": stop})
+    texts = {name: tuple(normalised_text(text, corpus) for text in getattr(options, name)) for name in _TEXTS}
+    return options.model_copy(update={"seed": seed, **texts})
 
 
 def stepper(config: LanguageConfig, arrays: Arrays) -> Stepper:
@@ -86,19 +106,6 @@ def stepper(config: LanguageConfig, arrays: Arrays) -> Stepper:
     """
     network = StepNetwork(config.model, arrays)
     return WindowStepper(network, config.stream.length) if isinstance(config.stream, Windows) else network
-
-
-def continuation(
-    network: Stepper,
-    vocabulary: Vocabulary,
-    options: Sample,
-    number: int,
-    unknown: Unknown,
-    check: Callable[[], None],
-) -> Iterator[str]:
-    """What the model writes after the seed of `options`; see `OpenModel.text`."""
-    prompt = vocabulary.encode(options.seed, unknown=unknown).tolist() if options.seed else []
-    return text_of(generate(network, prompt, options, number, check), vocabulary, options.stop)
 
 
 def open_model(place: Path | None, runs: Path) -> OpenModel:

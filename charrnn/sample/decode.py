@@ -1,17 +1,32 @@
-"""Text from a model, one symbol at a time: warm the state, draw, feed back, stop."""
+"""Texts from a model, symbol by symbol, many side by side: warm the state, draw, feed back, stop.
+
+Shapes: B rows, V vocabulary.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal, Protocol
 
 import numpy as np
 
 from charrnn.config.schema import Sample
+from charrnn.errors import UsageError
+from charrnn.sample.charset import Charset
 from charrnn.sample.filters import distribution, draw
+from charrnn.sample.odds import Odds, odds_of
+from charrnn.sample.required import Required
+from charrnn.sample.text import Text
 from charrnn.scratch.cells import State
-from charrnn.text.vocabulary import Decoder, Vocabulary
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.text.watch import Check, no_check
+
+_MOST_KEPT = 64  # charsets that streams may share
+_LONGEST_CHARACTER = 4  # bytes; of words one is enough
+
+Ended = Literal["length", "stop"]
 
 
 class Stepper(Protocol):
@@ -24,68 +39,193 @@ class Stepper(Protocol):
         """logits_BV and the state after the symbols."""
 
 
-def generate(
-    model: Stepper,
-    prompt: Sequence[int],
-    options: Sample,
-    sample: int = 0,
-    check: Check = no_check,
-) -> Iterator[int]:
-    """Draw `options.length` symbols.
+@dataclass(frozen=True)
+class Drawn:
+    """A symbol that was drawn.
+
+    Attributes:
+        stream: of which stream.
+        symbol: its id.
+        piece: the text that is certain now; empty while it may be the beginning of a stop string, or while a character
+            is not complete. The pieces of a stream, joined, are its text.
+        odds: how likely it was, where that was asked for.
+        ended: with the last symbol of a stream, what has ended it.
+    """
+
+    stream: int
+    symbol: int
+    piece: str
+    odds: Odds | None = None
+    ended: Ended | None = None
+
+
+class Streams:
+    """Texts that are drawn side by side, each with options of its own; they join and leave at any time.
+
+    All of them are rows of one batch of the model, which each step reads one symbol of every row; a row that has ended
+    leaves the batch. What is drawn for a stream is a function of its prompt, its options and its number, whoever else
+    is in the batch, as far as the model's scores are. Those of a row may differ in the last bit with the number of
+    rows, for a matrix library adds up in another order; where two symbols are within that of one another, or a draw is
+    that near to the border between two, the texts may part.
 
     Args:
         model: the model.
-        prompt: the symbols that warm the state; where there are none, `<start>` does.
-        options: temperature, filters, length, random seed.
-        sample: the number of this sample; each has draws of its own, whatever the others are.
-        check: called before every symbol that is read; it may raise to stop.
+        vocabulary: its symbols.
     """
-    random = np.random.Generator(np.random.PCG64([options.random_seed, sample]))
-    state = model.initial_state(1)
-    banned = np.array([Vocabulary.START])
-    unread = list(prompt) or [Vocabulary.START]
-    for _ in range(options.length):
-        for symbol in unread:
-            check()
+
+    def __init__(self, model: Stepper, vocabulary: Vocabulary) -> None:
+        self._model, self._vocabulary = model, vocabulary
+        self._rows: list[_Row] = []
+        self._charsets: dict[tuple[str, str | None], Charset] = {}
+        self._added = 0
+
+    def __len__(self) -> int:
+        """How many streams have not ended."""
+        return sum(len(row.streams) for row in self._rows)
+
+    def add(
+        self, prompt: Sequence[int], options: Sample, numbers: Sequence[int] = (0,), odds: int | None = None
+    ) -> tuple[int, ...]:
+        """Let streams join: one for each number, all from the same prompt, which is read once.
+
+        Args:
+            prompt: the symbols that warm the state; where there are none, `<start>` does.
+            options: how to draw; its `seed` plays no part.
+            numbers: the numbers of the samples; each has draws of its own, a function of (`random_seed`, number).
+            odds: tell how likely each symbol was, beside so many of the likeliest; None: do not.
+
+        Returns:
+            What each stream is called in `Drawn`.
+
+        Raises:
+            UsageError: the vocabulary cannot do what `ban`, `only` and `require` ask for; or a `beam` is to search,
+                which is a batch of its own (`beam.py`).
+        """
+        if options.beam is not None:
+            raise UsageError("a search is not drawn stream by stream", hint="leave `beam` out, or search by itself")
+        charset = self._charset(options.ban, options.only)
+        names = tuple(range(self._added, self._added + len(numbers)))
+        last = self._vocabulary.decode(prompt[-_LONGEST_CHARACTER:])[-1:]
+        streams = [
+            _Stream(name, number, options, self._vocabulary, charset, last, odds)
+            for name, number in zip(names, numbers, strict=True)
+        ]
+        if streams:
+            self._rows.append(_Row(self._model.initial_state(1), list(prompt) or [Vocabulary.START], streams))
+        self._added += len(numbers)
+        return names
+
+    def drop(self, stream: int) -> None:
+        """Let a stream leave before its end; one that has ended has left already."""
+        for row in self._rows:
+            row.streams = [other for other in row.streams if other.name != stream]
+        self._rows = [row for row in self._rows if row.streams]
+
+    def step(self, check: Check = no_check) -> list[Drawn]:
+        """Read one symbol of every row, and draw one for each stream whose prompt has been read.
+
+        Args:
+            check: called before; it may raise to stop, and nothing has happened then.
+
+        Returns:
+            What was drawn, in the order in which the streams were added; nothing while prompts are read.
+        """
+        if not self._rows:
+            return []
+        check()
+        scored = self._read()
+        drawn: list[Drawn] = []
+        rows: list[_Row] = []
+        for row, (logits_V, state) in zip(self._rows, scored, strict=True):
+            row.state, row.read = state, row.read + 1
+            if row.read < len(row.symbols):
+                rows.append(row)
+                continue
+            for stream in row.streams:
+                told = stream.draw(logits_V)
+                drawn.append(told)
+                if told.ended is None:
+                    rows.append(_Row(state, [told.symbol], [stream]))
+        self._rows = rows
+        return drawn
+
+    def _charset(self, ban: str, only: str | None) -> Charset:
+        key = (ban, only)
+        if key not in self._charsets:
+            if len(self._charsets) >= _MOST_KEPT:
+                self._charsets.clear()
+            self._charsets[key] = Charset(self._vocabulary, ban, only)
+        return self._charsets[key]
+
+    def _read(self) -> list[tuple[np.ndarray, State]]:
+        """The scores (V,) and the state after the next symbol of every row."""
+        scored: list[tuple[np.ndarray, State]] = []
+        # A model of windows has narrower states while there is less to see; such rows step by themselves.
+        for _, group in groupby(self._rows, lambda row: [array.shape for array in row.state.values()]):
+            rows = list(group)
+            ids_B = np.array([row.symbols[row.read] for row in rows])
+            state = rows[0].state if len(rows) == 1 else stacked([row.state for row in rows])
             with np.errstate(over="ignore", invalid="ignore"):  # a diverged model has scores beyond all bounds
-                logits_BV, state = model.step(np.array([symbol]), state)
-        probs_V = distribution(logits_BV[0], options, banned)
-        drawn = int(probs_V.argmax()) if options.greedy else draw(probs_V, random)
-        yield drawn
-        unread = [drawn]
+                logits_BV, after = self._model.step(ids_B, state)
+            scored += [(logits_V, part(after, b)) for b, logits_V in enumerate(logits_BV)]
+        return scored
 
 
-def text_of(symbols: Iterator[int], vocabulary: Vocabulary, stop: Sequence[str] = ()) -> Iterator[str]:
-    """The text of drawn symbols as it comes, up to the first stop string.
-
-    The first is the one that begins first in the whole text, however the text comes in pieces. What may be the
-    beginning of a stop string is held back until it is known not to be.
-    """
-    decoder = Decoder(vocabulary)
-    held = ""
-    for symbol in symbols:
-        held += decoder.feed(symbol)
-        end = _end(held, stop)
-        certain = len(held) - max((_overlap(held, text) for text in stop), default=0)
-        # A stop string that begins before `end` may still become complete, and then the text ends there.
-        if end < len(held) and end <= certain:
-            break
-        if certain:
-            yield held[:certain]
-            held = held[certain:]
-    else:
-        held += decoder.finish()
-    rest = held[: _end(held, stop)]
-    if rest:
-        yield rest
+def stacked(states: Sequence[State]) -> State:
+    """The states of single rows as the state of a batch."""
+    return {name: np.concatenate([state[name] for state in states]) for name in states[0]}
 
 
-def _end(text: str, stop: Sequence[str]) -> int:
-    """Where the earliest stop string in `text` begins; the end of `text` where there is none."""
-    return min((place for place in (text.find(s) for s in stop) if place >= 0), default=len(text))
+def part(state: State, row: int) -> State:
+    """The state of one row of a batch."""
+    return {name: array[row : row + 1] for name, array in state.items()}
 
 
-def _overlap(text: str, stop: str) -> int:
-    """The length of the longest end of `text` that is a beginning of `stop`."""
-    longest = min(len(text), len(stop) - 1)
-    return next((n for n in range(longest, 0, -1) if text.endswith(stop[:n])), 0)
+@dataclass
+class _Row:
+    """One row of the batch: a stream that is being drawn, or several whose common prompt is being read."""
+
+    state: State
+    symbols: Sequence[int]
+    streams: list[_Stream]
+    read: int = 0
+
+
+class _Stream:
+    """One text as it is drawn."""
+
+    def __init__(
+        self,
+        name: int,
+        number: int,
+        options: Sample,
+        vocabulary: Vocabulary,
+        charset: Charset,
+        last: str,
+        odds: int | None,
+    ) -> None:
+        self.name = name
+        self._options, self._charset, self._alternatives = options, charset, odds
+        self._random = np.random.Generator(np.random.PCG64([options.random_seed, number]))
+        self._text = Text(vocabulary, options.stop, options.require, last)
+        self._required = Required(vocabulary, options, charset)
+        self._count = 0
+
+    def draw(self, logits_V: np.ndarray) -> Drawn:
+        """The next symbol."""
+        symbol = self._required.next(self._text, self._options.length - self._count)
+        probability = 1.0
+        if symbol is None:
+            banned_V = self._charset.banned(self._text.pending)
+            probs_V = distribution(logits_V, self._options, banned_V, self._count)
+            symbol = int(probs_V.argmax()) if self._options.greedy else draw(probs_V, self._random)
+            probability = float(probs_V[symbol])
+            self._required.drawn(symbol, self._text)
+        odds = None if self._alternatives is None else odds_of(logits_V, symbol, self._alternatives, probability)
+        self._count += 1
+        piece = self._text.feed(symbol)
+        ended: Ended | None = "stop" if self._text.ended else None
+        if ended is None and self._count == self._options.length:
+            piece += self._text.finish(self._charset.permits_broken)
+            ended = "length"
+        return Drawn(self.name, symbol, piece, odds, ended)

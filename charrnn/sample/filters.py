@@ -12,19 +12,20 @@ import numpy as np
 from charrnn.config.schema import Sample
 
 
-def distribution(logits_V: np.ndarray, options: Sample, banned: np.ndarray) -> np.ndarray:
+def distribution(logits_V: np.ndarray, options: Sample, banned: np.ndarray, drawn: int = 0) -> np.ndarray:
     """The probabilities (V,) in float64 that a symbol is drawn with; they sum to one.
 
     Args:
         logits_V: the model's scores.
         options: temperature and filters.
-        banned: ids that are never drawn.
+        banned: ids that are never drawn, or a mask of them; not all there are.
+        drawn: how many symbols of the text were drawn before, where the temperature changes.
     """
     scores_V = logits_V.astype(np.float64)
     scores_V[banned] = -np.inf
     # The largest score is taken off first: then a low temperature can overflow towards probability zero only.
     with np.errstate(over="ignore"):
-        probs_V = np.exp((scores_V - scores_V.max()) / options.temperature)
+        probs_V = np.exp((scores_V - scores_V.max()) / temperature(options, drawn))
     probs_V /= probs_V.sum()
     keep_V = np.ones(len(probs_V), dtype=bool)
     if options.top_k is not None:
@@ -35,6 +36,28 @@ def distribution(logits_V: np.ndarray, options: Sample, banned: np.ndarray) -> n
         keep_V &= probs_V >= options.min_p * probs_V.max()
     probs_V = np.where(keep_V, probs_V, 0.0)
     probs_V /= probs_V.sum()
+    return probs_V
+
+
+def temperature(options: Sample, drawn: int) -> float:
+    """The temperature of the symbol that comes after `drawn` others.
+
+    A list of n temperatures is run through over `options.length` symbols: they lie at n even places from the first
+    symbol to the last, and between them on straight lines.
+    """
+    if isinstance(options.temperature, float | int):
+        return options.temperature
+    points = options.temperature
+    place = (len(points) - 1) * drawn / max(options.length - 1, 1)
+    return float(np.interp(place, np.arange(len(points)), points))
+
+
+def softmax(logits_V: np.ndarray) -> np.ndarray:
+    """The model's own probabilities (V,) in float64: no temperature, no filter."""
+    scores_V = logits_V.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a diverged model has scores without end
+        probs_V: np.ndarray = np.exp(scores_V - scores_V.max())
+        probs_V /= probs_V.sum()
     return probs_V
 
 

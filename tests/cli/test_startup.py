@@ -77,5 +77,8 @@ def test_sampling_never_loads_torch_and_training_does(tmp_path: Path) -> None:
     assert (code, torch) == (0, False)
     assert out.startswith("the")
     assert len(out) == len("the") + 5 + len("\n")
+    more = ["--memorized", "--count", "2", "--trace-text", "train", "--probabilities", "--json"]
+    assert probe(tmp_path, "sample", "--length", "5", *more)[:2] == (0, False)
+    assert probe(tmp_path, "sample", "--length", "5", "--beam", "2")[:2] == (0, False)
     assert probe(tmp_path, "neighbours", "runs/tiny", "t")[:2] == (0, False)
     assert probe(tmp_path, "embeddings", "--method", "pca")[:2] == (0, False)

@@ -116,6 +116,9 @@ def test_a_missing_key_is_named_and_explained(problems):
         ("sample: {top_p: 2}", "10: sample.top_p: should be 1 or less, not 2"),
         ("sample: {stop: x}", "10: sample.stop: should be a list, not the text 'x'"),
         ("sample: {stop: [x, '']}", "20: sample.stop[1]: should not be empty"),
+        ("sample: {temperature: hot}", "10: sample.temperature: should be a number or a list, not the text 'hot'"),
+        ("sample: {temperature: [1, -2]}", "27: sample.temperature[1]: should be more than 0, not -2"),
+        ("sample: {beam: 2, top_k: 3}", "1: sample: `beam` searches and draws nothing: it goes without top_k"),
         ("model: {core: {dropout: 1}}", "16: model.core.dropout: should be less than 1, not 1"),
         ("model: {core: lstm}", "9: model.core: should be a group of keys, not the text 'lstm'"),
         (

@@ -11,6 +11,7 @@ from charrnn.errors import ConfigError
 PROBABILITY = st.floats(0, 1, exclude_max=True)
 POSITIVE = st.floats(0, exclude_min=True, allow_infinity=False)
 COUNT = st.integers(1, 10**9)
+TEMPERATURE = st.floats(0.01, 10.0)
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
@@ -75,7 +76,12 @@ CONFIG = st.fixed_dictionaries(
             device=st.sampled_from(["auto", "cuda:1"]),
             save=mapping(every=COUNT | st.just("epoch")),
         ),
-        "sample": mapping(seed=ANY_TEXT | st.none(), stop=st.lists(ANY_TEXT.filter(bool), max_size=2)),
+        "sample": mapping(
+            seed=ANY_TEXT | st.none(),
+            stop=st.lists(ANY_TEXT.filter(bool), max_size=2),
+            temperature=TEMPERATURE | st.lists(TEMPERATURE, min_size=1, max_size=3),
+            only=ANY_TEXT.filter(bool) | st.none(),
+        ),
     },
 )
 

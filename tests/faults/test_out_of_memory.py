@@ -98,13 +98,13 @@ def in_the_optimizer(full: Full, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def in_the_sampler(full: Full, monkeypatch: pytest.MonkeyPatch) -> None:
-    sound = start.continuation
+    sound = start.several
 
-    def continuation(*arguments: Any) -> Any:
+    def several(*arguments: Any) -> Any:
         full.look()
         return sound(*arguments)
 
-    monkeypatch.setattr(start, "continuation", continuation)
+    monkeypatch.setattr(start, "several", several)
 
 
 PHASES: dict[str, tuple[int, Callable[[Full, pytest.MonkeyPatch], None]]] = {

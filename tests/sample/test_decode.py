@@ -1,20 +1,21 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from charrnn.config.schema import Sample
-from charrnn.sample.decode import generate, text_of
+from charrnn.errors import UsageError
+from charrnn.sample.decode import Drawn, Stepper, Streams
+from charrnn.sample.several import several
 from charrnn.scratch.cells import State
 from charrnn.text.vocabulary import Vocabulary
 
 V, H = 7, 5
+LETTERS = Vocabulary("char", (), tuple("abcdef"))
+assert LETTERS.size == V
 
 
 class SmallNetwork:
@@ -32,8 +33,13 @@ class SmallNetwork:
 
     def step(self, ids_B: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         self.read += ids_B.tolist()
-        h_BH = np.tanh(self.in_VH[ids_B] + state["h"] @ self.hidden_HH)
-        return h_BH @ self.out_HV, {"h": h_BH}
+        h_BH = np.tanh(self.in_VH[ids_B] + times(state["h"], self.hidden_HH))
+        return times(h_BH, self.out_HV), {"h": h_BH}
+
+
+def times(a_BH: np.ndarray, b_HN: np.ndarray) -> np.ndarray:
+    """A matrix product that adds up every row in the same order, however many rows there are."""
+    return np.stack([(row_H[:, None] * b_HN).sum(axis=0) for row_H in a_BH])
 
 
 class Certain:
@@ -47,6 +53,13 @@ class Certain:
         logits_BV[:, 0] = 1e9
         logits_BV[np.arange(len(ids_B)), ids_B % (V - 1) + 1] = 0.0
         return logits_BV, state
+
+
+def generate(
+    model: Stepper, prompt: Sequence[int], options: Sample, sample: int = 0, check: Callable[[], None] = lambda: None
+) -> Iterator[int]:
+    """The symbols of one sample."""
+    return (one.symbol for one in several(model, LETTERS, prompt, options, (sample,), check))
 
 
 def drawn(prompt: list[int], sample: int = 0, **options: Any) -> list[int]:
@@ -159,125 +172,125 @@ def test_the_check_comes_before_every_symbol_and_stops_the_text() -> None:
     assert list(generate(SmallNetwork(), prompt, Sample(length=length), 0, stop_after(len(reads)))) == whole
 
 
-CHARACTERS = Vocabulary("char", (), ("a", "b", "c"))
-BYTES = Vocabulary("byte", tuple(range(256)), ())
-WORDS = Vocabulary("word", tuple(range(256)), (" ", "a", "ab", "abc", "b", "c"))
-
-
-def pieces(vocabulary: Vocabulary, ids: list[int], stop: tuple[str, ...] = ()) -> list[str]:
-    return list(text_of(iter(ids), vocabulary, stop))
-
-
-def cut(text: str, stop: tuple[str, ...]) -> str:
-    """The simple definition: what lies in front of the earliest of the stop strings."""
-    return min((text.split(s, 1)[0] for s in stop), key=len, default=text)
-
-
-def test_the_text_is_what_the_symbols_stand_for() -> None:
-    text = "abcabcbca"
-    assert "".join(pieces(CHARACTERS, CHARACTERS.encode(text).tolist())) == text
-    assert pieces(CHARACTERS, []) == []
-
-
-def test_without_stop_strings_every_character_comes_with_its_symbol() -> None:
-    assert pieces(CHARACTERS, [1, 2, 3, 1]) == ["a", "b", "c", "a"]
-    ids = BYTES.encode("a漢".encode()).tolist()
-    assert [p for p in pieces(BYTES, ids) if p] == ["a", "漢"]
-
-
-def test_bytes_that_form_no_character_are_shown_as_such_at_the_end_too() -> None:
-    ids = BYTES.encode("é漢".encode()).tolist()
-    assert "".join(pieces(BYTES, ids[:-1])) == "é\ufffd"
-    assert "".join(pieces(BYTES, ids[1:])) == "\ufffd漢"
-
-
-@pytest.mark.parametrize(
-    ("text", "stop", "expected"),
-    [
-        ("abcabc", ("b",), "a"),
-        ("abcabc", ("abc",), ""),
-        ("aabcabc", ("abc",), "a"),
-        ("ababc", ("abc",), "ab"),
-        ("abcabc", ("ca",), "ab"),
-        ("abab", ("abc",), "abab"),
-        ("abca", ("aba", "bca"), "a"),
-        ("abcb", ("abcc", "b"), "a"),
-        ("abc", ("abc", "b"), ""),
-        ("aabcab", ("bcab", "ca"), "aa"),
-        ("aab", ("ab", "aab"), ""),
-        ("aab", ("aabc", "b"), "aa"),
-    ],
-)
-def test_the_text_ends_in_front_of_the_stop_string_that_begins_first(
-    text: str, stop: tuple[str, ...], expected: str
-) -> None:
-    assert "".join(pieces(CHARACTERS, CHARACTERS.encode(text).tolist(), stop)) == expected == cut(text, stop)
-
-
-def test_nothing_is_drawn_after_a_stop_string() -> None:
-    symbols = iter(CHARACTERS.encode("abcabc").tolist())
-    assert "".join(text_of(symbols, CHARACTERS, ("bc",))) == "a"
-    assert list(symbols) == CHARACTERS.encode("abc").tolist()
-
-
-def test_text_is_held_back_only_while_it_may_become_a_stop_string() -> None:
-    seen: list[tuple[int, str]] = []
-    ids = CHARACTERS.encode("aabacab").tolist()
-    count = 0
-
-    def counted() -> Iterator[int]:
-        nonlocal count
-        for count, symbol in enumerate(ids, 1):  # noqa: B007
-            yield symbol
-
-    for piece in text_of(counted(), CHARACTERS, ("abc",)):
-        seen.append((count, piece))
-    # a | aa: one may go | aab | aaba: "ab" may go | aabac: all may go | … | the end releases what is left.
-    assert seen == [(2, "a"), (4, "ab"), (5, "ac"), (7, "ab")]
-
-
-def test_a_stop_string_may_span_symbols_bytes_and_the_end() -> None:
-    text = "x漢字y"
-    ids = BYTES.encode(text.encode()).tolist()
-    assert "".join(pieces(BYTES, ids, ("漢字",))) == "x"
-    assert "".join(pieces(BYTES, ids, ("字y",))) == "x漢"
-    assert "".join(pieces(BYTES, ids[:-2], ("\ufffd",))) == "x漢"
-
-
-def test_a_stop_string_inside_one_symbol_ends_the_text_within_it() -> None:
-    ids = WORDS.encode("abc ab").tolist()
-    assert "".join(pieces(WORDS, ids, ("bc",))) == "a"
-    assert "".join(pieces(WORDS, ids, ("c a",))) == "ab"
-
-
-stops = st.lists(st.text("ab", min_size=1, max_size=4), max_size=3).map(tuple)
-
-
-@settings(max_examples=300)
-@given(text=st.text("abc", max_size=14), stop=stops)
-@example(text="abc", stop=("abc", "b"))
-def test_streaming_gives_what_cutting_the_whole_text_gives(text: str, stop: tuple[str, ...]) -> None:
-    assert "".join(pieces(CHARACTERS, CHARACTERS.encode(text).tolist(), stop)) == cut(text, stop)
-
-
-@settings(max_examples=200)
-@given(words=st.lists(st.sampled_from(["a", "ab", "abc", "b", "c", " "]), max_size=8), stop=stops)
-def test_how_the_text_is_cut_into_symbols_plays_no_part(words: list[str], stop: tuple[str, ...]) -> None:
-    ids = [1 + 256 + WORDS.symbols.index(word) for word in words]
-    assert "".join(pieces(WORDS, ids, stop)) == cut("".join(words), stop)
-
-
-@settings(max_examples=200)
-@given(data=st.binary(max_size=12), stop=st.lists(st.text("aé\ufffd", min_size=1, max_size=2), max_size=2).map(tuple))
-def test_any_bytes_stream_as_they_decode(data: bytes, stop: tuple[str, ...]) -> None:
-    ids = [1 + byte for byte in data]
-    assert "".join(pieces(BYTES, ids, stop)) == cut(data.decode("utf-8", "replace"), stop)
-    assert "".join(pieces(BYTES, ids)) == BYTES.decode(ids)
-
-
-def test_generation_and_text_join_up() -> None:
-    vocabulary = Vocabulary("char", (), tuple("abcdef"))
+def test_the_pieces_are_the_text_up_to_the_stop_string() -> None:
     options = Sample(length=100, stop=("ef", "cdX"))
-    text = "".join(text_of(generate(Certain(), [3], options), vocabulary, options.stop))
-    assert text == "d"
-    assert "".join(islice(text_of(generate(Certain(), [], options), vocabulary), 4)) == "abcd"
+    told = list(several(Certain(), LETTERS, [3], options, (0,)))
+    assert "".join(one.piece for one in told) == "d"
+    assert [one.ended for one in told] == [None, None, "stop"]
+    told = list(several(Certain(), LETTERS, [], Sample(length=4), (0,)))
+    assert [one.piece for one in told] == ["a", "b", "c", "d"]
+    assert [one.ended for one in told] == [None, None, None, "length"]
+
+
+def by_stream(told: Sequence[Drawn]) -> dict[int, list[int]]:
+    texts: dict[int, list[int]] = {}
+    for one in told:
+        texts.setdefault(one.stream, []).append(one.symbol)
+    return texts
+
+
+def test_samples_side_by_side_are_what_they_are_alone() -> None:
+    options = Sample(length=25, stop=("da", "fe"), temperature=1.5)
+    network = SmallNetwork()
+    together = by_stream(list(several(network, LETTERS, [2, 5], options, range(8))))
+    assert [together[n] for n in range(8)] == [drawn([2, 5], n, **options.model_dump()) for n in range(8)]
+    lengths = {len(symbols) for symbols in together.values()}
+    assert len(lengths) > 2, "they end at different times"
+    # The prompt is read once, a symbol that is drawn last never.
+    assert len(network.read) == 2 + sum(len(symbols) - 1 for symbols in together.values())
+
+
+def test_many_samples_are_drawn_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charrnn.sample.several.ROWS", 3)
+    told = list(several(SmallNetwork(), LETTERS, [2], Sample(length=4), range(5, 13)))
+    texts = by_stream(told)
+    assert sorted(texts) == list(range(8))
+    assert [texts[n] for n in range(8)] == [drawn([2], n, length=4) for n in range(5, 13)]
+    assert {one.stream for one in told[:12]} == {0, 1, 2}
+
+
+class Windowed:
+    """A network whose state grows up to three symbols, as that of a model of windows does."""
+
+    def initial_state(self, batch: int) -> State:
+        return {"window": np.zeros((batch, 0), np.int64)}
+
+    def step(self, ids_B: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        window_BT = np.concatenate([state["window"], ids_B[:, None]], axis=1)[:, -3:]
+        inner = SmallNetwork()
+        cold = inner.initial_state(len(ids_B))
+        for ids in window_BT.T:
+            logits_BV, cold = inner.step(ids, cold)
+        return logits_BV, {"window": window_BT}
+
+
+@pytest.mark.parametrize("network", [SmallNetwork, Windowed])
+def test_streams_with_options_of_their_own_join_and_leave(network: Callable[[], Stepper]) -> None:
+    asked: list[tuple[list[int], Sample, int]] = [
+        ([1, 2, 3, 4, 5, 6], Sample(length=9), 0),
+        ([4], Sample(length=3, greedy=True), 0),
+        ([], Sample(length=12, temperature=2.0, ban="c"), 5),
+        ([2, 2], Sample(length=30, stop=("b",), top_k=3), 1),
+        ([6], Sample(length=10, random_seed=9), 2),
+    ]
+    streams, told = Streams(network(), LETTERS), []
+    names: list[int] = []
+    for prompt, options, number in asked:
+        names += streams.add(prompt, options, (number,))
+        told += streams.step() + streams.step()
+    streams.drop(names[-1])
+    while len(streams):
+        told += streams.step()
+    texts = by_stream(told)
+    for name, (prompt, options, number) in list(zip(names, asked, strict=True))[:-1]:
+        alone = [one.symbol for one in several(network(), LETTERS, prompt, options, (number,))]
+        assert texts[name] == alone
+    alone = [one.symbol for one in several(network(), LETTERS, *asked[-1][:2], (asked[-1][2],))]
+    assert texts[names[-1]] == alone[:2], "it was dropped after two steps"
+    assert streams.step() == []
+
+
+def test_a_search_does_not_join_streams() -> None:
+    streams = Streams(SmallNetwork(), LETTERS)
+    with pytest.raises(UsageError, match="search"):
+        streams.add([1], Sample(beam=2))
+    assert len(streams) == 0
+
+
+def test_a_check_that_stops_a_step_leaves_the_streams_as_they_were() -> None:
+    streams, alone = Streams(SmallNetwork(), LETTERS), drawn([3, 1], length=6)
+    streams.add([3, 1], Sample(length=6))
+    symbols = []
+    while len(streams):
+        with pytest.raises(Stop):
+            streams.step(stop_after(0))
+        symbols += [one.symbol for one in streams.step()]
+    assert symbols == alone
+
+
+def test_the_temperature_runs_through_its_list() -> None:
+    # The first symbols are drawn nearly greedily, the last ones nearly evenly.
+    texts = [drawn([2], n, length=40, temperature=(1e-3, 1e-3, 1e3)) for n in range(30)]
+    greedy = drawn([2], length=40, greedy=True)
+    assert all(text[:20] == greedy[:20] for text in texts)
+    assert len({text[-1] for text in texts}) == V - 1
+
+
+def test_what_was_drawn_is_told_with_its_odds() -> None:
+    options = Sample(length=12, temperature=0.7, top_k=3)
+    told = list(several(SmallNetwork(), LETTERS, [2], options, (4,), odds=2))
+    network = SmallNetwork()
+    logits_BV, state = network.step(np.array([2]), network.initial_state(1))
+    for one in told:
+        model_V = np.exp(logits_BV[0]) / np.exp(logits_BV[0]).sum()
+        best = np.argsort(-model_V)[:2].tolist()
+        kept = np.argsort(-np.where(np.arange(V) == 0, -np.inf, logits_BV[0]))[:3]
+        cooled = np.exp(logits_BV[0] / 0.7)
+        assert one.odds is not None
+        assert one.odds.model == pytest.approx(model_V[one.symbol], rel=1e-12)
+        assert one.odds.drawn == pytest.approx(cooled[one.symbol] / cooled[kept].sum(), rel=1e-12)
+        assert [id_ for id_, _ in one.odds.alternatives] == best
+        assert [p for _, p in one.odds.alternatives] == pytest.approx(model_V[best].tolist(), rel=1e-12)
+        logits_BV, state = network.step(np.array([one.symbol]), state)
+    assert all(one.odds is None for one in several(SmallNetwork(), LETTERS, [2], options, (4,)))
+    assert [one.symbol for one in told] == drawn([2], 4, length=12, temperature=0.7, top_k=3)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from charrnn.config.schema import Sample
-from charrnn.sample.filters import distribution, draw
+from charrnn.sample.filters import distribution, draw, softmax, temperature
 
 START = np.array([0])
 NONE = np.array([], dtype=np.int64)
@@ -158,6 +158,33 @@ def test_scores_of_any_size_are_drawn_from_without_a_warning(
         close(found_V, expected)
     assert found_V.sum() == pytest.approx(1.0)
     assert found_V[0] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("points", "length", "expected"),
+    [
+        ((1.5,), 4, [1.5] * 4),
+        ((2.0, 1.0), 5, [2.0, 1.75, 1.5, 1.25, 1.0]),
+        ((1.0, 3.0, 2.0), 5, [1.0, 2.0, 3.0, 2.5, 2.0]),
+        ((1.0, 3.0, 2.0), 2, [1.0, 2.0]),
+        ((1.0, 3.0), 1, [1.0]),
+        ((1.0, 0.5, 0.25, 4.0), 4, [1.0, 0.5, 0.25, 4.0]),
+    ],
+)
+def test_a_list_of_temperatures_is_run_through_on_straight_lines(
+    points: tuple[float, ...], length: int, expected: list[float]
+) -> None:
+    options = Sample(temperature=points, length=length)
+    assert [temperature(options, drawn) for drawn in range(length)] == pytest.approx(expected, rel=1e-12)
+    logits_V = np.log([0.5, 0.3, 0.2])
+    for drawn, value in enumerate(expected):
+        alone_V = distribution(logits_V, Sample(temperature=value), NONE)
+        np.testing.assert_allclose(distribution(logits_V, options, NONE, drawn), alone_V, rtol=1e-12)
+
+
+def test_the_models_own_probabilities_know_no_temperature() -> None:
+    np.testing.assert_allclose(softmax(np.log([0.5, 0.3, 0.2]) + 7), [0.5, 0.3, 0.2], rtol=1e-12)
+    assert softmax(np.array([3e38, -3e38], np.float32)).tolist() == [1.0, 0.0]
 
 
 @given(

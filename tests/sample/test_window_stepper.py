@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 import numpy as np
 import pytest
 import torch
@@ -11,9 +9,10 @@ import torch
 from charrnn.config.schema import Network, Sample
 from charrnn.models.build import build_model
 from charrnn.models.core import generator_for
-from charrnn.sample.decode import generate
+from charrnn.sample.several import several
 from charrnn.sample.window import WindowStepper
 from charrnn.scratch.network import StepNetwork
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.train.state import model_arrays
 
 V, H = 9, 6
@@ -63,7 +62,9 @@ def test_a_step_leaves_the_state_that_it_was_given() -> None:
 def test_a_greedy_text_is_the_likeliest_symbol_after_each_window() -> None:
     model, network = pair("window")
     text = [1, 2, 3, 4, 5]
-    drawn = list(islice(generate(WindowStepper(network, 3), text, Sample(greedy=True, length=10)), 10))
+    vocabulary = Vocabulary("char", (), tuple("abcdefgh"))
+    told = several(WindowStepper(network, 3), vocabulary, text, Sample(greedy=True, length=10), (0,))
+    drawn = [one.symbol for one in told]
     for symbol in drawn:
         expected = scores(model, text[-3:])
         expected[0] = -np.inf  # `<start>` is never drawn

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from charrnn.config.schema.base import AsTuple, Count, Section, default_kind
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Size = Annotated[float, Field(ge=0.0)]
+FILTERS = ("greedy", "top_k", "top_p", "min_p")
+"""Keys of `sample` that narrow down what is drawn."""
 
 
 class _Dynamic(Section):
@@ -77,8 +79,12 @@ class LanguageEvaluate(Evaluate):
     """How `charrnn evaluate --dynamic` lets a copy of the weights learn from the text that it has just predicted."""
 
 
+Temperature = Annotated[float, Field(gt=0.0)]
+Texts = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], AsTuple]
+
+
 class Sample(Section):
-    """Text from the model; options of `charrnn sample` go before these keys."""
+    """Text from the model; options of `charrnn sample` go before these keys. docs/sampling.md tells more of each."""
 
     seed: str | None = None
     """The text that warms the state; `null` begins from the `<start>` symbol."""
@@ -86,8 +92,9 @@ class Sample(Section):
     length: Count = 320
     """Tokens to draw."""
 
-    temperature: Annotated[float, Field(gt=0.0)] = 0.8
-    """Scores are divided by it before the softmax: below 1 safer, above 1 bolder."""
+    temperature: Temperature | Annotated[tuple[Temperature, ...], Field(min_length=1), AsTuple] = 0.8
+    """Scores are divided by it before the softmax: below 1 safer, above 1 bolder. A list is run through over `length`:
+    the first symbol has the first temperature, the last one the last, and those between lie on straight lines."""
 
     greedy: bool = False
     """Always take the likeliest symbol."""
@@ -101,8 +108,27 @@ class Sample(Section):
     min_p: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     """Draw among symbols at least this likely relative to the likeliest (Nguyen et al. 2024)."""
 
-    stop: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], AsTuple] = ()
+    beam: Count | None = None
+    """Search for the likeliest text with so many candidates in place of drawing; the temperature plays no part."""
+
+    ban: str = ""
+    """Characters that never appear in the text."""
+
+    only: Annotated[str, Field(min_length=1)] | None = None
+    """The only characters that may appear in the text; `null`: all."""
+
+    require: Texts = ()
+    """Every one of these strings appears in the text before it may end."""
+
+    stop: Texts = ()
     """The text ends in front of the first of these strings to appear."""
 
     random_seed: Seed = 1
     """The draws are a function of it: the same seed gives the same text."""
+
+    @model_validator(mode="after")
+    def _searched_or_drawn(self) -> Sample:
+        drawing = [name for name in (*FILTERS, "require") if getattr(self, name)]
+        if self.beam is not None and drawing:
+            raise ValueError(f"`beam` searches and draws nothing: it goes without {', '.join(drawing)}")
+        return self
