@@ -27,7 +27,7 @@ from charrnn.cli import (
     tune,
 )
 from charrnn.cli.output import Output, ReaderLeft
-from charrnn.errors import CharRnnError, Interrupted, OutOfMemoryError, StorageError
+from charrnn.errors import CharRnnError, DivergedError, Interrupted, OutOfMemoryError, StorageError
 
 app = typer.Typer(
     name="charrnn",
@@ -85,6 +85,8 @@ def main() -> None:
 
 
 def _report(error: CharRnnError) -> None:
+    if not common.is_first_process() and (error.told or isinstance(error, Interrupted | DivergedError)):
+        return  # the first process says it
     if "--json" in sys.argv and not isinstance(error, Interrupted):
         with suppress(ReaderLeft, StorageError):  # the error itself is what counts
             common.write_json(error.as_dict())
