@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, TypeVar
 
 import torch
@@ -92,7 +93,7 @@ class World:
         if self.alone:
             return {name: tensor.double() for name, tensor in sums.items()}
         if what not in self._names:
-            self._names[what] = sorted(set().union(*self.gathered(list(sums))), key=str)
+            self._names[what] = list(dict.fromkeys(chain.from_iterable(self.gathered(list(sums)))))
         names = self._names[what]
         assert sums.keys() <= set(names), f"names of {what} that were not there at first: {sorted(sums)}"
         zero = torch.zeros((), dtype=torch.float64, device=self.device)
