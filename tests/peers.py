@@ -34,17 +34,22 @@ def together(processes: Nursery, folder: Path, size: int, *arguments: str, **env
 
 
 def charrnn_stopping(*arguments: str) -> None:
-    """The program; what happens to it is in the environment: `CHARRNN_TEST_STOP`, the step in front of which the last
-    process gets a SIGTERM, or `CHARRNN_TEST_NAN`, the step from which on the last process's loss is none, twice."""
+    """The program; what happens to the last process is in the environment.
+
+    `CHARRNN_TEST_STOP`: the step in front of which it gets a SIGTERM; `CHARRNN_TEST_DEATH`: the step at which its first life
+    gets a SIGKILL; `CHARRNN_TEST_NAN`: the step from which on its loss is no number, twice.
+    """
     import charrnn.train.loop as loop
 
     real, last = loop.advance, int(os.environ.get("RANK", "0")) == int(os.environ.get("WORLD_SIZE", "1")) - 1
-    stop, bad = (int(os.environ.get(f"CHARRNN_TEST_{name}", "-9")) for name in ("STOP", "NAN"))
+    stop, death, bad = (int(os.environ.get(f"CHARRNN_TEST_{name}", "-9")) for name in ("STOP", "DEATH", "NAN"))
     left = [2]
 
     def advance(task: Any, state: Any, *rest: Any) -> Any:
         if last and state.step == stop - 1:
             os.kill(os.getpid(), signal.SIGTERM)
+        if last and state.step == death and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+            os.kill(os.getpid(), signal.SIGKILL)
         spoiled = state.step in (bad, bad + 1) and left[0] > 0
         left[0] -= spoiled
         if not (spoiled and last):

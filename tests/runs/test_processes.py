@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -171,3 +174,31 @@ def test_the_state_of_all_lanes_is_in_their_order(processes: Nursery, place: Pat
     for name, array in state.items():
         assert len({row.tobytes() for row in np.round(array, 9)}) == 12  # rows differ, so an exchange would be seen
         close(array, other[name], name)
+
+
+def test_only_training_is_shared(processes: Nursery, place: Path) -> None:
+    ends = together(processes, place, 2, "find-lr", "config.yaml")
+    assert [end.code for end in ends] == [2, 2]
+    assert "`charrnn find-lr` is for one process" in ends[0].err
+
+
+@pytest.mark.slow
+def test_torchrun_as_it_is_typed_and_its_restart_goes_on(place: Path) -> None:
+    """One process dies at its first life's 23rd step; torchrun starts both again, and they go on by themselves."""
+    script = "import os, peers, sys; os.environ['CHARRNN_TEST_DEATH'] = '23'; peers.charrnn_stopping(*sys.argv[1:])"
+    (place / "typed.py").write_text(script, encoding="utf-8")
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    for name, more in (("whole", ["-m", "charrnn"]), ("broken", ["--max-restarts=1", "typed.py"])):
+        done = subprocess.run(
+            [*command, *more, *TRAIN, "--out", name],
+            cwd=place,
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"{name}\n"
+    assert "another process of this run is gone" in done.stderr
+    same(place / "whole", place / "broken", 0.0)
