@@ -36,8 +36,8 @@ def together(processes: Nursery, folder: Path, size: int, *arguments: str, **env
 def charrnn_stopping(*arguments: str) -> None:
     """The program; what happens to the last process is in the environment.
 
-    `CHARRNN_TEST_STOP`: the step in front of which it gets a SIGTERM; `CHARRNN_TEST_DEATH`: the step at which its first life
-    gets a SIGKILL; `CHARRNN_TEST_NAN`: the step from which on its loss is no number, twice.
+    `CHARRNN_TEST_STOP`: the step in front of which it gets a SIGTERM; `CHARRNN_TEST_DEATH`: the step at which its first
+    life gets a SIGKILL; `CHARRNN_TEST_NAN`: the step from which on its loss is no number, twice.
     """
     import charrnn.train.loop as loop
 

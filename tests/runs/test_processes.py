@@ -190,14 +190,8 @@ def test_torchrun_as_it_is_typed_and_its_restart_goes_on(place: Path) -> None:
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     for name, more in (("whole", ["-m", "charrnn"]), ("broken", ["--max-restarts=1", "typed.py"])):
-        done = subprocess.run(
-            [*command, *more, *TRAIN, "--out", name],
-            cwd=place,
-            env=environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        typed = [*command, *more, *TRAIN, "--out", name]
+        done = subprocess.run(typed, cwd=place, env=environ, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert done.stdout == f"{name}\n"
     assert "another process of this run is gone" in done.stderr
