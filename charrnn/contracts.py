@@ -57,6 +57,11 @@ class Loss:
     outputs: Tensor | None = None
     beside: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
+    def seen(self, device: torch.device) -> Loss:
+        """What an evaluation looks at, on a device: no gradient, nothing that training adds, nothing to carry on."""
+        outputs = None if self.outputs is None else self.outputs.to(device)
+        return Loss(self.each.detach().to(device), self.count.to(device), {}, {}, outputs)
+
     @property
     def sum(self) -> Tensor:
         """The loss of all targets that count."""

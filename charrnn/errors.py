@@ -27,6 +27,11 @@ class CharRnnError(Exception):
         self.where = None if where is None else str(where)
         self.why = why
         self.hint = hint
+        self.told = False
+        """Whether it happened in another process of this run, which says it."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _again, (type(self), self.__dict__)
 
     def block(self) -> str:
         """The error as the block of text that the command line prints on standard error."""
@@ -43,6 +48,14 @@ class CharRnnError(Exception):
         return {
             "error": {"exit_code": self.exit_code, **{k: v for k, v in fields.items() if v}},
         }
+
+
+def _again(kind: type[CharRnnError], fields: dict[str, object]) -> CharRnnError:
+    """A copy of an error that came from another process."""
+    error = kind.__new__(kind)
+    error.args = (fields["what"],)
+    vars(error).update(fields)
+    return error
 
 
 class UsageError(CharRnnError):
@@ -99,6 +112,12 @@ class StorageError(CharRnnError):
 
 class DiskFullError(StorageError):
     """There is no room: the disk is full, or a quota is used up. Waiting, or deleting something, may help."""
+
+
+class PeerError(CharRnnError):
+    """Another process of the same run has died, or does not answer."""
+
+    exit_code = 8
 
 
 class Interrupted(CharRnnError):

@@ -131,7 +131,7 @@ _BIRTHS: dict[int, tuple[float, Path]] = {}
 
 def _fork(order: dict[str, Any]) -> dict[str, Any]:
     folder = Path(order["folder"])
-    said = folder / ".said"
+    said = folder / (".said" + order["environ"].get("RANK", ""))  # several may work in one folder
     said.mkdir(exist_ok=True)
     born = time.monotonic()
     pid = os.fork()

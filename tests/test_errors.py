@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import signal
 from pathlib import Path
@@ -21,6 +22,7 @@ from charrnn.errors import (
     LockedError,
     MissingExtraError,
     OutOfMemoryError,
+    PeerError,
     StorageError,
     UsageError,
 )
@@ -37,6 +39,7 @@ CODES: dict[type[CharRnnError], int] = {
     OutOfMemoryError: 6,
     StorageError: 7,
     DiskFullError: 7,
+    PeerError: 8,
 }
 
 
@@ -92,3 +95,19 @@ def test_the_json_form_leaves_out_what_is_not_known() -> None:
     assert json.loads(json.dumps(error.as_dict())) == {
         "error": {"exit_code": 3, "what": "naïve", "where": "a.txt:3:1", "try": "look"}
     }
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConfigError("two keys are wrong", where="a.yaml:3:1", why="they are", hint="mend them"),
+        Interrupted(signal.SIGTERM),
+        JobEnds("in a minute"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_is_the_same_in_another_process(error: CharRnnError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert vars(again) == vars(error)
+    assert (again.block(), again.exit_code) == (error.block(), error.exit_code)

@@ -27,7 +27,7 @@ from charrnn.cli import (
     tune,
 )
 from charrnn.cli.output import Output, ReaderLeft
-from charrnn.errors import CharRnnError, Interrupted, OutOfMemoryError, StorageError
+from charrnn.errors import CharRnnError, DivergedError, Interrupted, OutOfMemoryError, StorageError, UsageError
 
 app = typer.Typer(
     name="charrnn",
@@ -61,11 +61,16 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
     """Train recurrent character models, and make them useful."""
+    if common.started_by_torchrun() and context.invoked_subcommand != "train":
+        raise UsageError(
+            f"`charrnn {context.invoked_subcommand}` is for one process", hint="only `charrnn train` shares its work"
+        )
 
 
 def main() -> None:
@@ -85,6 +90,8 @@ def main() -> None:
 
 
 def _report(error: CharRnnError) -> None:
+    if not common.is_first_process() and (error.told or isinstance(error, Interrupted | DivergedError)):
+        return  # the first process says it
     if "--json" in sys.argv and not isinstance(error, Interrupted):
         with suppress(ReaderLeft, StorageError):  # the error itself is what counts
             common.write_json(error.as_dict())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ import typer
 
 from charrnn.cli import common
 from charrnn.errors import Interrupted, UsageError
+
+_ECHO = 5.0
+"""Seconds in which a repeated signal is torchrun's, which hands on what the terminal has sent to every process."""
 
 
 def train(
@@ -59,10 +63,15 @@ def train(
     settings = common.on_device(overrides, device)
     settings += ["train.deterministic=true"] if deterministic else []
     settings += [f"train.start_from={start.absolute()}"] if start else []
-    mode = "resume" if resume else "force" if force else "new"
+    together, first = common.started_by_torchrun(), common.is_first_process()
+    if check and together:
+        raise UsageError("--check is for one process", hint="try it without torchrun")
+    again = together and os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"  # one of the processes had died
+    mode = "resume" if resume or again else "force" if force else "new"
+    echo = _ECHO if together else 0.0
     folder = None
     try:
-        with Console(quiet=quiet) as console, listening() as interrupt:
+        with Console(quiet=quiet or not first) as console, listening(echo) as interrupt:
             loaded = common.load(path, settings, console)
             folder = out or common.RUNS / loaded.name
             if check:
@@ -70,16 +79,22 @@ def train(
 
                 result = dry_run(loaded, common.CORPORA, console, interrupt)
             else:
+                from charrnn.runs.processes import processes
                 from charrnn.runs.start import train_run
 
                 interrupt.deadline = job_end(console.note)
-                result = train_run(loaded, folder, mode, common.CORPORA, console, interrupt, allowed=allowed)
+                with processes(loaded.config.train) as world:
+                    result = train_run(
+                        loaded, folder, mode, common.CORPORA, console, interrupt, allowed=allowed, world=world
+                    )
     except Interrupted as stop:
-        if as_json:
+        if as_json and first:
             told = {"run": str(folder), "resumable": not check, "step": stop.step, "signal": stop.signal_number}
             common.write_json(told)
         stop.hint = None if check else "go on with: " + _resuming()
         raise
+    if not first:
+        return
     if as_json:
         common.write_json(result)
     elif check:

@@ -5,12 +5,18 @@ Shapes: B rows, T steps, D features.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from charrnn.config.schema.model import BATCHNORM_EPS
 
 _MOMENTUM = 0.1
+
+
+def _of_this_process(tensor: Tensor) -> Tensor:
+    return tensor
 
 
 class SequenceBatchNorm(nn.Module):
@@ -20,8 +26,12 @@ class SequenceBatchNorm(nn.Module):
 
     Args:
         features: D.
+
+    Attributes:
+        add_up: sums over this process's rows to those over the rows of all processes, with a gradient.
     """
 
+    add_up: Callable[[Tensor], Tensor] = staticmethod(_of_this_process)
     running_mean: Tensor
     running_var: Tensor
 
@@ -39,9 +49,9 @@ class SequenceBatchNorm(nn.Module):
         # Sums under a mask, not a gather of the valid rows: shapes stay fixed, and a GPU need not be waited for.
         valid_BT1 = x_BTD.new_ones(x_BTD.shape[:2]) if mask_BT is None else mask_BT.to(x_BTD.dtype)
         valid_BT1 = valid_BT1[..., None]
-        count = valid_BT1.sum()
-        mean_D = (x_BTD * valid_BT1).sum((0, 1)) / count
-        var_D = ((x_BTD - mean_D).square() * valid_BT1).sum((0, 1)) / count
+        count = self.add_up(valid_BT1.sum())
+        mean_D = self.add_up((x_BTD * valid_BT1).sum((0, 1))) / count
+        var_D = self.add_up(((x_BTD - mean_D).square() * valid_BT1).sum((0, 1))) / count
         with torch.no_grad():
             unbiased_D = var_D * (count / (count - 1).clamp(min=1))
             self.running_mean.lerp_(mean_D, _MOMENTUM)

@@ -18,6 +18,9 @@ from charrnn.errors import DeviceError
 from charrnn.models.kernel import obstacle
 from charrnn.models.scan import Form, fastest_form
 
+LOCAL_RANK = "LOCAL_RANK"
+"""The environment's variable in which torchrun says which of a machine's processes this is."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -31,7 +34,8 @@ class Plan:
         threads: CPU threads.
         torch: the version.
         numpy: its version.
-        micro_batches: into how many parts a batch is cut.
+        micro_batches: into how many parts the rows of a process are cut.
+        processes: how many share a batch.
         scan: how linear recurrences are computed; None where the model has none.
     """
 
@@ -43,6 +47,7 @@ class Plan:
     torch: str
     numpy: str = np.__version__
     micro_batches: int = 1
+    processes: int = 1
     scan: Form | None = None
 
     def differences(self, former: dict[str, Any]) -> list[str]:
@@ -62,23 +67,24 @@ class Plan:
         return f"not bit for bit what an unbroken run would give: {', '.join(changed)}; {left}"
 
 
-def make_plan(settings: Train, former: dict[str, Any] | None = None) -> Plan:
+def make_plan(settings: Train, former: dict[str, Any] | None = None, processes: int = 1) -> Plan:
     """Decide how to compute.
 
     Args:
         settings: the `train:` section.
         former: the plan of the session that is resumed; its number of threads is kept, as it moves results.
+        processes: how many share a batch.
 
     Raises:
         DeviceError: the device does not exist here.
     """
     # The engine `scratch` runs on the CPU, and the schema refuses to name another device beside it.
-    device = _device("cpu" if settings.by_hand else settings.device)
+    device = device_of("cpu" if settings.by_hand else settings.device)
     threads = settings.threads or (former or {}).get("threads") or torch.get_num_threads()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     precision = "fp32" if settings.precision == "auto" else settings.precision
-    parts = settings.micro_batches
-    return Plan(str(device), name, precision, settings.deterministic, threads, torch.__version__, micro_batches=parts)
+    plan = Plan(str(device), name, precision, settings.deterministic, threads, torch.__version__)
+    return replace(plan, micro_batches=settings.micro_batches, processes=processes)
 
 
 def with_scan(plan: Plan, config: Config, stream: Stream, former: dict[str, Any] | None = None) -> Plan:
@@ -128,14 +134,20 @@ def apply_plan(plan: Plan) -> torch.device:
     return torch.device(plan.device)
 
 
-def _device(wanted: str) -> torch.device:
+def device_of(wanted: str) -> torch.device:
+    """The device that `train.device` means in this process.
+
+    Raises:
+        DeviceError: it does not exist here.
+    """
+    own = int(os.environ.get(LOCAL_RANK, "0"))  # of several processes on a machine each has a GPU of its own
     if wanted == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+        return torch.device(f"cuda:{own}" if torch.cuda.device_count() > own else "cpu")
     device = torch.device(wanted)
     if device.type == "cpu":
         return device
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    index = device.index or 0
+    index = own if device.index is None else device.index
     if index >= count:
         raise DeviceError(
             f"there is no device `{wanted}` here",

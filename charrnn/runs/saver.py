@@ -8,16 +8,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from charrnn.checkpoint.layout import checkpoints, step_name
+from charrnn.checkpoint.layout import checkpoints, step_name, step_of
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.checkpoint.write import write_checkpoint
 from charrnn.config.schema.train import Save
 from charrnn.errors import DiskFullError
 from charrnn.files.atomic import remove_folder, write_json
 from charrnn.logs.record import plain
+from charrnn.models.core import State
 from charrnn.runs.folder import RunFolder
 from charrnn.train.state import TrainState
+from charrnn.train.world import World
 
+_ALONE = World()
 _RESERVE = 1.2
 """How much larger than the last a checkpoint may become."""
 
@@ -33,7 +36,7 @@ class Positions(Protocol):
 
 
 class RunSaver:
-    """Writes the checkpoints of one run.
+    """Writes the checkpoints of one run; of several processes the first one does, and the others wait for it.
 
     Args:
         folder: the run.
@@ -44,6 +47,7 @@ class RunSaver:
         adapt: makes of a state that was just restored from a checkpoint one that this run can go on with.
         say: told, once, when the disk will soon be full.
         free: the free bytes of the disk that a folder is on. It knows nothing of quotas.
+        world: the processes that share the run.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class RunSaver:
         adapt: Callable[[TrainState, Checkpoint], None] = lambda state, checkpoint: None,
         say: Callable[[str], None] = lambda text: None,
         free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+        world: World = _ALONE,
     ) -> None:
         self.folder = folder
         self.settings = settings
@@ -63,6 +68,7 @@ class RunSaver:
         self.records = records
         self.clock = clock
         self.adapt = adapt
+        self.world = world
         self._say, self._free, self._said = say, free, False
         self._saved_at = clock()
         self._saved: tuple[object, ...] = ()
@@ -73,16 +79,20 @@ class RunSaver:
         A kill between a checkpoint and its pointers leaves them behind.
         """
         self._saved = _content(state)
-        self._point(state)
-        self._look_ahead(state)
+        if self.world.first:
+            self._point(state)
+            self._look_ahead(state)
 
     def due(self, step: int, steps_per_epoch: int, shift: int = 0) -> bool:
-        """Whether a checkpoint falls due at `step`: by steps, by epoch (which ends where `step` + `shift` has it end),
-        or by time."""
+        """Whether a checkpoint falls due at `step`: by steps, or by epoch, which ends where `step` + `shift` has it
+        end."""
         every = self.settings.every
         past = (step + shift) % steps_per_epoch if every == "epoch" else step % every
-        late = self.clock() - self._saved_at >= 60.0 * self.settings.minutes
-        return step > 0 and (past == 0 or late)
+        return step > 0 and past == 0
+
+    def late(self) -> bool:
+        """Whether one falls due by the time since the last."""
+        return self.world.first and self.clock() - self._saved_at >= 60.0 * self.settings.minutes
 
     def save(self, state: TrainState) -> None:
         """Write a checkpoint unless the newest one holds the same; then point to it; then remove old ones.
@@ -93,16 +103,21 @@ class RunSaver:
         """
         if _content(state) == self._saved:
             return
+        lanes = self.world.joined(state.lanes)
         try:
-            train = state.document() | {"records": self.records.sync()}
-            write_checkpoint(self.folder.checkpoints, state.step, state.groups(), self.documents | {"train": train})
-            self._point(state)
+            self.world.first_does(lambda: self._write(state, lanes))
         except DiskFullError:
             self._saved_at = self.clock()
             raise
         self._saved, self._saved_at = _content(state), self.clock()
-        self._remove_old()
-        self._look_ahead(state)
+        if self.world.first:
+            self._remove_old()
+            self._look_ahead(state)
+
+    def _write(self, state: TrainState, lanes: State) -> None:
+        train = state.document() | {"records": self.records.sync()}
+        write_checkpoint(self.folder.checkpoints, state.step, state.groups(lanes), self.documents | {"train": train})
+        self._point(state)
 
     def roll_back(self, state: TrainState) -> bool:
         """Let `state`, the records and the checkpoints end with the last good checkpoint.
@@ -116,26 +131,36 @@ class RunSaver:
         Raises:
             CheckpointError: it is damaged.
         """
-        opened = [Checkpoint.open(folder) for folder in checkpoints(self.folder.checkpoints)]
-        good = [checkpoint for checkpoint in opened if not checkpoint.document("train")["skipped"]]
-        if not good:
+        chosen = self.world.first_does(lambda: self._last_good(state))
+        if chosen is None:
             return False
-        trouble = state.step - state.skipped
-        chosen = next((checkpoint for checkpoint in reversed(good) if checkpoint.step < trouble), good[0])
-        state.restore(chosen, next(state.model.parameters()).device)
-        self.adapt(state, chosen)
+        checkpoint = Checkpoint.open(chosen)
+        state.restore(checkpoint, next(state.model.parameters()).device)
+        self.adapt(state, checkpoint)
         # In this order a kill in between leaves a run that resumes from one of the two.
         self.resumed(state)
-        for later in opened:
-            if later.step > chosen.step:
-                remove_folder(later.folder)
-        self._point(state)
-        self.records.rewind(chosen.document("train")["records"], state.step)
+        self.world.first_does(lambda: self._drop_what_followed(state, checkpoint))
         return True
+
+    def _last_good(self, state: TrainState) -> Path | None:
+        opened = [Checkpoint.open(folder) for folder in checkpoints(self.folder.checkpoints)]
+        good = [checkpoint for checkpoint in opened if not checkpoint.document("train")["skipped"]]
+        trouble = state.step - state.skipped
+        before = (checkpoint for checkpoint in reversed(good) if checkpoint.step < trouble)
+        chosen = next(before, good[0] if good else None)
+        return None if chosen is None else chosen.folder
+
+    def _drop_what_followed(self, state: TrainState, checkpoint: Checkpoint) -> None:
+        for later in checkpoints(self.folder.checkpoints):
+            if (step_of(later) or 0) > checkpoint.step:
+                remove_folder(later)
+        self._point(state)
+        self.records.rewind(checkpoint.document("train")["records"], state.step)
 
     def dump(self, report: dict[str, Any]) -> Path:
         """Write down what a diverged run came to; returns the file."""
-        write_json(self.folder.dump, plain(report))
+        if self.world.first:
+            write_json(self.folder.dump, plain(report))
         return self.folder.dump
 
     def _point(self, state: TrainState) -> None:

@@ -13,7 +13,7 @@ from charrnn.logs.console import Console
 from charrnn.runs.mixed import say_mixed
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.pretrained import pretrained_of
-from charrnn.runs.start import new_state
+from charrnn.runs.session import new_state
 from charrnn.runs.task import say_remarks, task_of, training_stream
 from charrnn.runs.transfer import origin_of
 from charrnn.train.interrupt import Interrupt

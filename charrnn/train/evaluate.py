@@ -10,7 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from charrnn.contracts import Stream, Task
+from charrnn.contracts import Batch, Loss, Stream, Task
+from charrnn.models.core import State
+from charrnn.train.parts import joined
+from charrnn.train.world import World
+
+_ALONE = World()
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ def evaluate(
     device: torch.device,
     check: Callable[[], None],
     cut: tuple[int, int] | None = None,
+    world: World = _ALONE,
 ) -> Evaluation | None:
     """Run `model` once over a split, in evaluation mode; None where the split is empty.
 
@@ -47,11 +53,12 @@ def evaluate(
         device: where the batches go.
         check: called before every batch; it may raise to stop.
         cut: the lanes and the chunk to read by, in place of the config's.
+        world: the processes that share the rows; all come to the same figures.
     """
     stream = task.stream(split, cut)
     if stream is None:
         return None
-    return _read(task, model, stream, device, check, cold=False)
+    return _read(task, model, stream, device, check, cold=False, world=world)
 
 
 def position_losses(
@@ -87,24 +94,43 @@ def position_losses(
 
 
 def _read(
-    task: Task, model: nn.Module, stream: Stream, device: torch.device, check: Callable[[], None], cold: bool
+    task: Task,
+    model: nn.Module,
+    stream: Stream,
+    device: torch.device,
+    check: Callable[[], None],
+    cold: bool,
+    world: World = _ALONE,
 ) -> Evaluation:
     """Run over a stream; `cold`: the state begins anew with every batch."""
     with _only_reading(model):
-        begun = state = task.initial_state(model, stream.rows)
+        own = world.rows(stream.rows)
+        begun = state = task.initial_state(model, own.stop - own.start)
         total = torch.zeros((), dtype=torch.float64, device=device)
         count = torch.zeros((), dtype=torch.int64, device=device)
         meter = task.meter(stream, cold)
         for step in range(stream.steps_per_epoch):
             check()
             batch = stream.batch(step, device)
-            loss = task.loss(model, batch, state)
-            state = begun if cold else loss.state
+            loss, after = _shared(task, model, batch, state, world, device)
+            state = begun if cold else after
             total += loss.sum.double()
             count += loss.count
             meter.add(batch, loss)
     targets = int(count.item())
     return Evaluation(total.item() / max(targets, 1), targets, stream.reading, meter.figures())
+
+
+def _shared(
+    task: Task, model: nn.Module, batch: Batch, state: State, world: World, device: torch.device
+) -> tuple[Loss, State]:
+    """The loss of all rows, in every process, and what this process carries on for its own."""
+    own, _ = world.own(batch)
+    loss = task.loss(model, own, state) if own.rows else None
+    if world.alone and loss is not None:
+        return loss, loss.state
+    found = world.gathered(None if loss is None else loss.seen(torch.device("cpu")))
+    return joined([each.seen(device) for each in found if each is not None]), {} if loss is None else loss.state
 
 
 @contextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -19,14 +20,20 @@ class Interrupt:
 
     The second request to stop ends the process at once, without a save: what is on the disk is whole anyway.
 
+    Args:
+        echo: for so many seconds a repeated request is taken for the same one: whoever starts several processes hands
+            on to each of them what they have received already.
+        clock: seconds.
+
     Attributes:
         deadline: the end of the job, where it is to be heeded like a signal.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, echo: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
         self.stop: int | None = None
         self.save = False
         self.deadline: Deadline | None = None
+        self._echo, self._clock, self._since = echo, clock, 0.0
 
     def check(self) -> None:
         """Raise `Interrupted` when a signal, or the end of the job, asks to stop; call it where stopping loses
@@ -50,16 +57,16 @@ class Interrupt:
         """The signal handler."""
         if number == signal.SIGUSR1:
             self.save = True
-        elif self.stop is not None:
+        elif self.stop is None:
+            self.stop, self._since = number, self._clock()
+        elif self._clock() - self._since >= self._echo:
             os._exit(128 + number)
-        else:
-            self.stop = number
 
 
 @contextmanager
-def listening() -> Iterator[Interrupt]:
+def listening(echo: float = 0.0) -> Iterator[Interrupt]:
     """Handle signals inside the block; the former handlers come back after it."""
-    interrupt = Interrupt()
+    interrupt = Interrupt(echo)
     former = {number: signal.signal(number, interrupt.handle) for number in (*_STOP, signal.SIGUSR1)}
     try:
         yield interrupt

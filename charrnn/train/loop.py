@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,13 +21,17 @@ from charrnn.train.recall import OfHistory
 from charrnn.train.schedule import rate_factor, should_stop
 from charrnn.train.state import Tally, TrainState
 from charrnn.train.step import advance
+from charrnn.train.world import World
 
 
 class Saver(Protocol):
     """Where checkpoints go."""
 
     def due(self, step: int, steps_per_epoch: int, shift: int) -> bool:
-        """Whether the settings ask for a checkpoint now; epochs are counted from `step` + `shift`."""
+        """Whether the settings ask for a checkpoint at `step`; epochs are counted from `step` + `shift`."""
+
+    def late(self) -> bool:
+        """Whether the settings ask for a checkpoint because of the time since the last one."""
 
     def save(self, state: TrainState) -> None:
         """Write a checkpoint, move `last` and `best`, and only then remove what is too old."""
@@ -73,6 +77,7 @@ class Training:
         logger: writes records.
         sampler: makes a text from the model as it is; None of a model that writes none.
         interrupt: the signals so far.
+        world: the processes that share the run; all of them go through the same steps, and know the same.
         verdict: whether the run is to end before its time.
     """
 
@@ -87,6 +92,7 @@ class Training:
     sampler: Callable[[TrainState], str | None]
     interrupt: Interrupt
     verdict: Verdict = never
+    world: World = field(default_factory=World)
     clock: Callable[[], float] = time.perf_counter
 
     def __post_init__(self) -> None:
@@ -129,7 +135,7 @@ class Training:
         if state.place % self.stream.steps_per_epoch == 0:
             state.epoch = Tally()
         self._rate = self._scheduled_rate()
-        result = advance(self.task, state, self.stream, self._rate, self.settings, self.device)
+        result = advance(self.task, state, self.stream, self._rate, self.settings, self.device, self.world)
         for tally in (state.interval, state.epoch):
             result.add_to(tally)
         if state.skipped >= self.settings.guard.skips:
@@ -181,7 +187,7 @@ class Training:
         if not self._validation_due():
             return
         state, began = self.state, self.clock()
-        result = evaluate(self.task, state.shown, "valid", self.device, self.interrupt.check)
+        result = evaluate(self.task, state.shown, "valid", self.device, self.interrupt.check, world=self.world)
         assert result is not None, "it is due only where there is a text for it"
         if not math.isfinite(result.mean):
             self._recover(f"the validation loss is {result.mean}", {f"valid_{self.task.figure}": result.mean})
@@ -214,6 +220,8 @@ class Training:
         state = self.state
         improved = state.best is not None and state.best["step"] == state.step
         due = not state.skipped and self.saver.due(state.step, self.stream.steps_per_epoch, state.shift)
+        if state.step and not state.skipped and self.saver.late():
+            self.interrupt.save = True
         asked = self.interrupt.take_save()  # a checkpoint that falls due anyway is the one that was asked for
         if not (state.ended or improved or due or asked):
             return

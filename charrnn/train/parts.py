@@ -1,4 +1,5 @@
-"""A batch in parts: its rows go through the model one part after the other, with the gradient of the whole batch.
+"""A batch in parts: its rows go through the model one part after the other, or in several processes at once, with the
+gradient of the whole batch.
 
 Nothing is averaged over parts: sums are added up, and divided once by the targets of all. Dropout is drawn for all rows
 and sliced (`models/core.py`), so that every row has the mask that it would have in the whole batch.
@@ -18,38 +19,42 @@ from torch import Tensor, nn
 
 from charrnn.contracts import Batch, Loss, Task
 from charrnn.models.core import Draws, State
+from charrnn.train.world import World, together
 
 
-def descend(task: Task, model: nn.Module, batch: Batch, state: State, draws: Draws, parts: int) -> Loss:
+def descend(task: Task, model: nn.Module, batch: Batch, state: State, draws: Draws, parts: int, world: World) -> Loss:
     """The loss of a batch; afterwards the parameters, which begin without one, hold the gradient of its objective.
 
     Args:
         task: what is trained.
         model: its model.
-        batch: the rows.
-        state: what is carried from batch to batch.
+        batch: all rows.
+        state: what is carried from batch to batch for the rows of this process.
         draws: the random numbers of the step, for all rows.
-        parts: how many parts the rows are cut into; at most one for each row.
+        parts: how many parts the rows of this process are cut into; at most one for each row.
+        world: the processes that share the batch.
 
     Returns:
-        The loss of all rows; of a batch in parts without a gradient of its own.
+        The loss of this process's rows; of a batch in parts without a gradient of its own.
     """
-    if parts == 1:
+    if parts == 1 and world.alone:
         loss = task.loss(model, batch, state, draws)
         loss.objective.backward()
         return loss
+    first, (here, _) = world.rows(batch.rows).start, world.own(batch)
     losses = []
-    for rows in cut(batch.rows, parts):
-        own, carried = batch.part(rows, state)
-        loss = task.loss(model, own, carried, draws.of(rows.start))
+    for rows in cut(here.rows, parts):
+        own, carried = here.part(rows, state)
+        loss = task.loss(model, own, carried, draws.of(first + rows.start))
         loss.total.backward()
         losses.append(_told(loss))
-    whole = joined(losses)
+    mine = joined(losses)
+    count = mine.count if world.alone else world.add_gradients(model.parameters(), mine.count)
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.grad is not None:
-                parameter.grad.div_(whole.divisor)
-    return whole
+                parameter.grad.div_(count.clamp(min=1))
+    return mine
 
 
 def cut(rows: int, parts: int) -> list[slice]:
@@ -60,11 +65,13 @@ def cut(rows: int, parts: int) -> list[slice]:
 
 def joined(losses: Sequence[Loss]) -> Loss:
     """The loss of a whole batch from those of its parts, in the order of the rows."""
+    said = [loss.outputs for loss in losses if loss.outputs is not None]
     return Loss(
         torch.cat([loss.each for loss in losses]),
         torch.stack([loss.count for loss in losses]).sum(),
         {name: torch.stack(found).sum() for name, found in _by_name(loss.parts for loss in losses).items()},
-        {name: torch.cat(found) for name, found in _by_name(loss.state for loss in losses).items()},
+        together([loss.state for loss in losses]),
+        torch.cat(said) if said else None,
         beside={name: _sums(pairs) for name, pairs in _by_name(loss.beside for loss in losses).items()},
     )
 

@@ -68,7 +68,7 @@ class TrainState:
     Attributes:
         model: weights and running statistics.
         optimizer: its moving averages.
-        lanes: the state of every lane, in the order of the lanes.
+        lanes: the state of every lane, in the order of the lanes; of several processes each has its own lanes'.
         average: the average of the weights, where the config asks for one.
         step: updates done, those that were skipped among them.
         shift: what is added to `step` to find the place in the data; 0 unless these have changed under the run.
@@ -114,15 +114,16 @@ class TrainState:
         """The model that is evaluated, sampled from and kept: the average where there is one."""
         return self.model if self.average is None or self.average.count == 0 else self.average.model
 
-    def groups(self) -> dict[str, Arrays]:
-        """All tensors, as arrays on the CPU; `weights` are what training goes on with where `model` is an average."""
+    def groups(self, lanes: State | None = None) -> dict[str, Arrays]:
+        """All tensors, as arrays on the CPU; `weights` are what training goes on with where `model` is an average, and
+        `lanes` those of all processes, where there are several."""
         own = {} if self.shown is self.model else {"weights": model_arrays(self.model)}
         return own | {
             "model": model_arrays(self.shown),
             "optimizer": {
                 f"{name}/{key}": _array(value) for name, slots in self._slots().items() for key, value in slots.items()
             },
-            "lanes": {name: _array(tensor) for name, tensor in self.lanes.items()},
+            "lanes": {name: _array(tensor) for name, tensor in (lanes or self.lanes).items()},
         }
 
     def document(self) -> dict[str, Any]:

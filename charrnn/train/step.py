@@ -18,6 +18,7 @@ from charrnn.models.core import Draws, State
 from charrnn.train.optim import set_rate
 from charrnn.train.parts import descend
 from charrnn.train.state import Tally, TrainState, running_statistics
+from charrnn.train.world import World
 
 
 @dataclass(frozen=True)
@@ -59,17 +60,34 @@ class StepResult:
             tally.beside[name] = [before[0] + total, before[1] + count]
 
 
+_ALONE = World()
+
+
 def advance(
-    task: Task, state: TrainState, stream: Stream, lr: float, settings: Train, device: torch.device
+    task: Task,
+    state: TrainState,
+    stream: Stream,
+    lr: float,
+    settings: Train,
+    device: torch.device,
+    world: World = _ALONE,
 ) -> StepResult:
     """Do the next update of a stream at the rate `lr`, times what the batch asks for."""
     batch = stream.batch(state.place, device)
     set_rate(state.optimizer, lr * batch.rate)
-    return update(task, state, batch, settings.clip_norm, settings.micro_batches)
+    return update(task, state, batch, settings.clip_norm, settings.micro_batches, world)
 
 
-def update(task: Task, state: TrainState, batch: Batch, clip_norm: float | None, parts: int = 1) -> StepResult:
-    """Do the update after `state.step`, the batch in so many `parts`, and count it.
+def update(
+    task: Task,
+    state: TrainState,
+    batch: Batch,
+    clip_norm: float | None,
+    parts: int = 1,
+    world: World = _ALONE,
+) -> StepResult:
+    """Do the update after `state.step`, the batch in so many `parts`, and count it; of several processes each does its
+    own rows, and all come to the same.
 
     Where the loss, the gradient, the state or a running statistic is not finite the update is skipped: weights, running
     statistics, the optimizer and the lanes' state stay as they were in front of it, and only the counts of steps go on.
@@ -77,16 +95,18 @@ def update(task: Task, state: TrainState, batch: Batch, clip_norm: float | None,
     model, optimizer = state.model, state.optimizer
     before = {name: tensor.clone() for name, tensor in running_statistics(model).items()}
     optimizer.zero_grad(set_to_none=True)
-    loss = descend(task, model, batch, state.lanes, Draws(state.seed, state.step, batch.rows), parts)
+    draws = Draws(state.seed, state.step, batch.rows)
+    loss = descend(task, model, batch, state.lanes, draws, parts, world)
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf if clip_norm is None else clip_norm)
     lanes = {name: tensor.detach() for name, tensor in loss.state.items()}
-    result = _look(loss, norm, lanes, running_statistics(model))
+    result = _look(loss, norm, lanes, running_statistics(model), world)
     if result.skipped:
         with torch.no_grad():
             for name, tensor in running_statistics(model).items():
                 tensor.copy_(before[name])
     else:
-        optimizer.step(lambda: (loss.sum / loss.divisor).detach())
+        mean = torch.tensor(result.sum / max(result.count, 1), dtype=torch.float64, device=norm.device)
+        optimizer.step(lambda: mean)
         state.lanes = lanes
         if state.average is not None:
             state.average.update(model, state.history)
@@ -95,16 +115,24 @@ def update(task: Task, state: TrainState, batch: Batch, clip_norm: float | None,
     return result
 
 
-def _look(loss: Loss, grad_norm: Tensor, lanes: State, statistics: Mapping[str, Tensor]) -> StepResult:
+def _look(loss: Loss, grad_norm: Tensor, lanes: State, statistics: Mapping[str, Tensor], world: World) -> StepResult:
     """Bring the figures of an update to the host, all at one look at the device."""
-    squares = [tensor.double().square().sum() / len(tensor) for tensor in lanes.values()]
-    state_norm = sum(squares, torch.zeros_like(grad_norm, dtype=torch.float64)).sqrt()
-    told = [figure for pair in loss.beside.values() for figure in pair]
+    sums = {"sum": loss.sum, "count": loss.count} | {f"part {name}": part for name, part in loss.parts.items()}
+    for name, (total, count) in loss.beside.items():
+        sums |= {f"beside {name}": total, f"count {name}": count}
+    for name, tensor in lanes.items():
+        sums |= {f"squares {name}": tensor.double().square().sum(), f"rows {name}": loss.count.new_tensor(len(tensor))}
+    figures = world.add_by_name("an update", {name: figure.detach() for name, figure in sums.items()})
     # An infinite variance would pass unseen: what it divides is zero.
-    moved = [tensor.sum() for tensor in statistics.values()]
-    figures = [loss.sum, loss.count, grad_norm, state_norm, *loss.parts.values(), *told, *moved]
-    total, count, grad, carried, *more = torch.stack([figure.detach().double() for figure in figures]).tolist()
-    parts, pairs = more[: len(loss.parts)], more[len(loss.parts) : len(loss.parts) + len(told)]
-    finite = all(map(math.isfinite, (total, grad, carried, *more)))
-    beside = dict(zip(loss.beside, zip(pairs[::2], pairs[1::2], strict=True), strict=True))
-    return StepResult(total, int(count), dict(zip(loss.parts, parts, strict=True)), grad, carried, not finite, beside)
+    same = {"grad": grad_norm, **{f"moved {name}": tensor.sum() for name, tensor in statistics.items()}}
+    figures |= {name: figure.detach().double() for name, figure in same.items()}
+    seen = dict(zip(figures, torch.stack(list(figures.values())).tolist(), strict=True))
+
+    def named(kind: str) -> dict[str, float]:
+        return {name.removeprefix(kind): value for name, value in seen.items() if name.startswith(kind)}
+
+    rows, counts = named("rows "), named("count ")
+    carried = math.sqrt(sum(squares / rows[name] for name, squares in named("squares ").items()))
+    beside = {name: (total, counts[name]) for name, total in named("beside ").items()}
+    finite = all(map(math.isfinite, seen.values()))
+    return StepResult(seen["sum"], int(seen["count"]), named("part "), seen["grad"], carried, not finite, beside)

@@ -49,12 +49,12 @@ def test_due_by_steps_by_epoch_and_by_time(tmp_path: Path) -> None:
     assert [saver.due(step, 7) for step in (0, 7, 10, 14)] == [False, True, False, True]
     saver, state, clock = make(tmp_path, every=10, minutes=2.0)
     clock.now = 119.0
-    assert not saver.due(3, 7)
+    assert not saver.late()
     clock.now = 120.0
-    assert saver.due(3, 7)
+    assert saver.late()
     state.step = 3
     saver.save(state)
-    assert not saver.due(4, 7)
+    assert not saver.late()
 
 
 def test_the_same_state_is_not_written_twice(tmp_path: Path) -> None:
@@ -101,12 +101,12 @@ def test_without_room_the_next_checkpoint_by_time_is_a_period_away(tmp_path: Pat
     """Otherwise it would be tried at the very next step, and the run would end there."""
     saver, state, clock = make(tmp_path, every=100, minutes=2.0)
     state.step, clock.now = 3, 120.0
-    assert saver.due(3, 7)
+    assert saver.late()
     with FaultyDisk(0).installed(), pytest.raises(DiskFullError):
         saver.save(state)
-    assert not saver.due(4, 7)
+    assert not saver.late()
     clock.now = 240.0
-    assert saver.due(5, 7)
+    assert saver.late()
     saver.save(state)
     assert steps(tmp_path) == [3]
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from charrnn.errors import Interrupted
-from charrnn.train.interrupt import listening
+from charrnn.train.interrupt import Interrupt, listening
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -56,3 +56,16 @@ def test_the_second_signal_ends_the_process_at_once() -> None:
         assert child.stdout.readline() == "once\n"
         child.send_signal(signal.SIGTERM)
         assert child.wait(5) == 143
+
+
+def test_an_echo_of_a_signal_is_not_a_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torchrun hands on to its processes what the terminal has sent them already."""
+    left: list[int] = []
+    monkeypatch.setattr(os, "_exit", left.append)
+    now = [100.0]
+    interrupt = Interrupt(echo=5.0, clock=lambda: now[0])
+    for seconds, ended in [(100.0, []), (100.1, []), (104.9, []), (105.0, [143])]:
+        now[0] = seconds
+        interrupt.handle(signal.SIGTERM, None)
+        assert left == ended
+    assert interrupt.stop == signal.SIGTERM

@@ -22,6 +22,9 @@ class Nowhere:
     def due(self, step: int, steps_per_epoch: int, shift: int) -> bool:
         return False
 
+    def late(self) -> bool:
+        return False
+
     def save(self, state: TrainState) -> None:
         pass
 
