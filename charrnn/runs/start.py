@@ -40,8 +40,9 @@ from charrnn.runs.use import continuation, in_form, stepper
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.average import WeightAverage
 from charrnn.train.interrupt import Interrupt
-from charrnn.train.loop import Training, Verdict, never, total_steps
+from charrnn.train.loop import Training, Verdict, never
 from charrnn.train.optim import build_optimizer
+from charrnn.train.schedule import total_steps
 from charrnn.train.state import TrainState, best_of, model_arrays
 
 
