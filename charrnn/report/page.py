@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -162,6 +163,8 @@ def _safe(value: Any) -> Any:
 
 def number(value: float) -> str:
     """A figure with four places, or as many digits as it needs."""
+    if not math.isfinite(value):
+        return str(value)
     if value == int(value) and abs(value) < 1e9:
         return f"{int(value):,}"
     return f"{value:.4f}" if 0.01 <= abs(value) < 1e4 else f"{value:.4g}"

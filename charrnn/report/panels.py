@@ -101,7 +101,8 @@ def _look(curve: Curve, beside: bool) -> dict[str, Any]:
         "linestyle": _DASHES[curve.run // len(COLOURS) % len(_DASHES)],
     }
     if curve.part == "training":
-        return {**look, "linewidth": 1.1, "alpha": 0.6 if beside else 1.0}
+        marker = "o" if len(curve.x) == 1 else ""  # no line goes through a single point
+        return {**look, "linewidth": 1.1, "alpha": 0.6 if beside else 1.0, "marker": marker, "markersize": 3.4}
     few = len(curve.x) <= 40
     return {**look, "linewidth": 1.9, "marker": "o" if few else "", "markersize": 3.4}
 

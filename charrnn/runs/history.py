@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from charrnn.logs.standing import LOSSES
 from charrnn.logs.tail import Line, Tail
 from charrnn.runs.folder import RunFolder
 
@@ -101,14 +100,15 @@ def read_history(run: RunFolder, points: int, samples: int, characters: int) -> 
             wrong += 1
             continue
         split, figures = record.get("split"), _figures(record)
-        if "time" in figures:
+        step = figures.get("step", math.nan)
+        if math.isfinite(figures.get("time", math.nan)):
             times = [*times[:1], figures["time"]]
-        if split in told and "step" in figures:
+        if split in told and math.isfinite(step):
             told[split].add(figures)
-        if split == "valid" and (record.get("best") is True or _better(figures, best)):
+        if split == "valid" and record.get("best") is True:
             best, details = figures, {name: record[name] for name in _DETAILS if name in record}
         if split in _HAPPENINGS and isinstance(record.get("what"), str) and len(happenings) < _MOST_HAPPENINGS:
-            happenings.append((int(figures.get("step", 0)), record["what"][:characters]))
+            happenings.append((int(step) if math.isfinite(step) else 0, record["what"][:characters]))
     texts = Thinned(max(samples, 2))
     for record in _records(run.samples):
         if record is not None and type(record.get("step")) is int and isinstance(record.get("text"), str):
@@ -135,9 +135,3 @@ def _numbers(items: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, float]]:
             yield name, float(value)
         elif value in _WRONG and isinstance(value, str):
             yield name, math.nan
-
-
-def _better(figures: Point, best: Point) -> bool:
-    """For records that do not say which is the best, as those of another tool may not."""
-    name = next((name for name in LOSSES if name in figures), None)
-    return name is not None and (not best or ("best" not in best and figures[name] < best.get(name, math.inf)))
