@@ -147,3 +147,21 @@ def test_what_cannot_be_reported_is_an_error_that_says_so(copied: Shell) -> None
     readonly = copied.path / "file"
     readonly.write_text("")
     copied("report", "--out", "file/report.html", code=7)
+
+
+def test_a_page_of_rounds_tells_what_their_report_tells_and_of_the_runs_inside(copied: Shell) -> None:
+    from pseudolab import new_lab
+
+    lab = new_lab(copied.path)
+    lab.rounds("rounds", "pseudo.rounds=1")
+    listed = copied("runs", ".").stdout
+    assert "rounds of" in listed
+    assert copied("report", "rounds").stdout == "rounds/report.html\n"
+    page = (copied.path / "rounds/report.html").read_text()
+    table = next(
+        line for line in (copied.path / "rounds/report.md").read_text().splitlines() if line.startswith("| 1 |")
+    )
+    for cell in filter(None, (cell.strip() for cell in table.split("|"))):
+        assert f"<td>{cell}</td>" in page
+    for words in ("What pseudo-labels were worth", "The runs inside", "round-0/run", "stream.mix"):
+        assert words in page

@@ -15,7 +15,8 @@ from charrnn.report.panels import Curve, Panel, reliability_panel
 
 pytest.importorskip("matplotlib")
 
-PANEL = Panel("loss", "loss", "updates", [Curve(0, "a", "training", [1, 2], [3.0, 1.0]), Curve(1, "b", "validation", [1, 2], [2.0, 1.5])])  # fmt: skip
+TRAINING = Curve(0, "a", "training", [1, 2], [3.0, 1.0])
+PANEL = Panel("loss", "loss", "updates", [TRAINING, Curve(1, "b", "validation", [1, 2], [2.0, 1.5])])
 
 
 def strokes(svg: str) -> list[str]:
@@ -66,18 +67,25 @@ def test_a_name_on_a_map_is_text_and_those_of_the_right_half_end_at_their_points
     assert len(list(texts)[2]) <= 16
 
 
+def lines(svg: str, colour: str) -> list[ET.Element]:
+    """The lines of data of a colour."""
+    paths = [e for e in ET.fromstring(svg).iter("path") if e.get("clip-path")]
+    return [e for e in paths if f"stroke: var(--{colour})" in e.get("style", "") and "fill: none" in e.get("style", "")]
+
+
 def test_training_is_finer_than_validation_and_a_gap_stays_one() -> None:
-    panel = Panel("l", "l", "x", [Curve(0, "a", "validation", [1, 2, 3], [1.0, float("nan"), 2.0])])
-    root = ET.fromstring(panel.svg("p"))
-    (path,) = (e for e in root.iter("path") if e.get("clip-path") and "--c0" in e.get("style", "") and "none" in e.get("style", ""))  # fmt: skip
-    assert len(path.get("d", "").split("M")) <= 3
-    fine = [float(w) for w in re.findall(r"stroke-width: ([\d.]+)[^\"]*--c0|--c0[^\"]*?stroke-width: ([\d.]+)", PANEL.svg("p"))[0] if w]  # fmt: skip
-    assert fine[0] < 1.5
+    svg = PANEL.svg("p")
+    fine, strong = (lines(svg, colour)[0].get("style", "") for colour in ("c0", "c1"))
+    width = [float(re.findall(r"stroke-width: ([\d.]+)", style)[0]) for style in (fine, strong)]
+    assert width[0] < width[1]
+    gap = Panel("l", "l", "x", [Curve(0, "a", "validation", [1, 2, 3, 4, 5], [1.0, 2.0, float("nan"), 2.0, 1.0])])
+    (line,) = lines(gap.svg("p"), "c0")
+    assert len(re.findall("M", line.get("d", ""))) == 2
 
 
 def test_a_chart_of_its_own_names_its_lines() -> None:
     assert [line.label for line in PANEL.chart().lines] == ["a, training", "b, validation"]
-    alone = Panel("l", "l", "x", [PANEL.curves[0]])
+    alone = Panel("l", "l", "x", [TRAINING])
     assert [line.label for line in alone.chart().lines] == ["training"]
 
 
