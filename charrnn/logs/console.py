@@ -153,6 +153,10 @@ class Console:
         if not told and not self._on_terminal:
             self._say(record_line(self._standing, record, None))
 
+    def show(self) -> None:
+        """Draw what is known now; a plain stream has shown it already."""
+        self._draw_run(force=True)
+
     def forget(self) -> None:
         """Take back all records: they come again, as far as they still stand."""
         self._standing.forget()

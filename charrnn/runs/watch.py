@@ -68,13 +68,17 @@ class Watch:
     def _look(self) -> None:
         """Show what is new."""
         self._size()
+        fresh = False
         try:
             for new in self._records.new():
+                fresh = True
                 if isinstance(new, Cut):
-                    self.figures.forget()
                     self.say(f"the run goes on from an earlier checkpoint; the first {new.kept:,} records stand")
+                    self.figures.forget()
                 else:
                     self._show(new.record, new.known)
+            if fresh:
+                self.figures.show()
             self._show_sample()
         except OSError as error:
             raise DataError("cannot read the records", where=self._records.path, why=error.strerror) from error

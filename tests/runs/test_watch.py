@@ -114,6 +114,21 @@ def test_a_terminal_shows_the_figures_and_the_latest_sample(tmp_path: Path) -> N
     assert "early" not in text
 
 
+def test_a_terminal_shows_what_still_stands_after_a_cut_and_no_sizes_that_are_not_known(tmp_path: Path) -> None:
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    append(metrics, record(1), record(2), record(3))
+
+    def cut() -> None:
+        os.truncate(metrics, sum(map(len, metrics.read_bytes().splitlines(keepends=True)[:2])))
+
+    text, said = follow(tmp_path / "run", cut, stream=Terminal())
+    frames = text.split("\x1b[1mrun")
+    assert "step 3" in frames[1]
+    assert "step 2" in frames[-1]
+    assert "/0" not in text
+    assert said[0].startswith("the run goes on from an earlier checkpoint; the first 2 records stand")
+
+
 def test_nothing_that_a_record_says_steers_a_terminal_or_ends_the_watching(tmp_path: Path) -> None:
     metrics = tmp_path / "run" / "metrics.jsonl"
     hostile = [
