@@ -149,6 +149,7 @@ def test_what_cannot_be_reported_is_an_error_that_says_so(copied: Shell) -> None
     copied("report", "--out", "file/report.html", code=7)
 
 
+@pytest.mark.slow
 def test_a_page_of_rounds_tells_what_their_report_tells_and_of_the_runs_inside(copied: Shell) -> None:
     from pseudolab import new_lab
 

@@ -137,6 +137,12 @@ def test_several_runs_are_compared_by_what_differs_and_nothing_else(runs: dict[s
         ("other", "training"),
         ("other", "validation"),
     ]
+    for curve in loss.curves:
+        split = {"training": "train", "validation": "valid"}[curve.part]
+        lines = (runs[curve.name] / "metrics.jsonl").read_text().splitlines()
+        records = [record for record in map(json.loads, lines) if record["split"] == split]
+        assert list(curve.x) == [record["step"] for record in records]
+        assert list(curve.y) == [record["bits_per_char"] for record in records]
     found = Elements(html(page))
     harmless(found)
     between = found.text.split("What differs between their configs")[1].split("Curves")[0]
@@ -177,6 +183,7 @@ def test_nothing_that_a_run_says_becomes_a_part_of_the_page(hostile: list[Path])
     assert "{{ 7 * 7 }}" in elements(hostile[0]).text
 
 
+@pytest.mark.slow
 @needs_browser
 def test_a_hostile_run_does_nothing_in_a_browser(hostile: list[Path], tmp_path: Path) -> None:
     for number, run in enumerate([[hostile[0]], [hostile[1]], hostile]):
@@ -189,6 +196,7 @@ def test_a_hostile_run_does_nothing_in_a_browser(hostile: list[Path], tmp_path: 
         assert "<img" not in seen.dom
 
 
+@pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize(("width", "dark"), [(400, False), (400, True), (1400, False), (1400, True)])
 def test_a_page_is_drawn_in_light_and_dark_narrow_and_wide(
