@@ -19,12 +19,16 @@ from charrnn.cli import (
     find_lr,
     init,
     neighbours,
+    path,
     prepare,
     pseudolabel,
     recommend,
+    report,
+    runs,
     sample,
     train,
     tune,
+    watch,
 )
 from charrnn.cli.output import Output, ReaderLeft
 from charrnn.errors import CharRnnError, DivergedError, Interrupted, OutOfMemoryError, StorageError, UsageError
@@ -49,6 +53,10 @@ app.command("recommend")(recommend.recommend)
 app.command("baseline")(baseline.baseline)
 app.command("neighbours")(neighbours.neighbours)
 app.command("embeddings")(embeddings.embeddings)
+app.command("report")(report.report)
+app.command("runs")(runs.runs)
+app.command("watch")(watch.watch)
+app.command("path")(path.path)
 app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from charrnn.errors import LockedError
 from charrnn.files.atomic import storage_errors
 
 LOCK = ".lock"
+_OWNER = re.compile(r"process ([1-9][0-9]{0,9}) on (.*)")
 
 
 @contextmanager
@@ -80,3 +82,16 @@ def owner(folder: Path) -> str | None:
         return None
     finally:
         os.close(descriptor)
+
+
+def at_work(folder: Path) -> str | None:
+    """The same, for whoever looks again and again: where the process that the lock names has died, nothing is owned for
+    a moment, so that nobody is refused who begins there."""
+    try:
+        named = (folder / LOCK).read_text(encoding="utf-8", errors="replace")[:200].strip()
+    except OSError:
+        return None
+    match = _OWNER.fullmatch(named)
+    if match is None or match[2] != socket.gethostname() or Path(f"/proc/{match[1]}").exists():
+        return owner(folder)
+    return None

@@ -136,6 +136,31 @@ class Console:
             if any(name in record for name in LOSSES) and tellable(record):
                 self._standing.take(record)
 
+    @property
+    def live(self) -> bool:
+        """Whether there is a live view; else plain lines."""
+        return self._on_terminal
+
+    def follow(self, title: str, steps: int, steps_per_epoch: int) -> None:
+        """Tell nothing yet: the records of this run follow, which another process trains; sizes are 0 until known."""
+        self._standing.title = printable(title)
+        self._standing.steps, self._standing.steps_per_epoch = steps, steps_per_epoch
+
+    def former(self, record: Mapping[str, Any], told: bool) -> None:
+        """Take note of a record from before anybody watched, which says nothing of the pace; a plain stream shows it
+        unless it was `told`."""
+        self._standing.take(record)
+        if not told and not self._on_terminal:
+            self._say(record_line(self._standing, record, None))
+
+    def show(self) -> None:
+        """Draw what is known now; a plain stream has shown it already."""
+        self._draw_run(force=True)
+
+    def forget(self) -> None:
+        """Take back all records: they come again, as far as they still stand."""
+        self._standing.forget()
+
     def record(self, record: Mapping[str, Any]) -> None:
         """Show a record."""
         self._standing.take(record)

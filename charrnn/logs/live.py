@@ -58,9 +58,10 @@ def _bar_row(standing: Standing, left: float | None) -> RenderableType:
     grid.add_column(no_wrap=True, overflow="ellipsis")
     grid.add_column(ratio=1, min_width=8)
     grid.add_column(no_wrap=True, justify="right")
-    epochs = standing.steps / max(1, standing.steps_per_epoch)
-    epoch = standing.step / max(1, standing.steps_per_epoch)
-    where = f"step {standing.step:,}/{standing.steps:,}  epoch {epoch:.1f}/{epochs:.1f}"
+    where = f"step {standing.step:,}"
+    if standing.steps:  # whoever watches another process does not know them before its first checkpoint
+        epochs, epoch = (steps / max(1, standing.steps_per_epoch) for steps in (standing.steps, standing.step))
+        where += f"/{standing.steps:,}  epoch {epoch:.1f}/{epochs:.1f}"
     end = "" if left is None else f"  {duration(left)} left"
     bar = ProgressBar(max(1, standing.steps), standing.step)
     grid.add_row(Text(standing.title, style="bold"), bar, Text(where + end))

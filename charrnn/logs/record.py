@@ -19,7 +19,8 @@ from charrnn.files.atomic import beside, move, storage_errors
 from charrnn.files.regular import open_regular
 
 _TAIL = 1 << 20
-_LONGEST = 1 << 26
+LONGEST = 1 << 26
+"""Bytes of a line; a longer one is no record."""
 
 
 class Record:
@@ -81,11 +82,11 @@ def each_record(path: Path) -> Iterator[dict[str, Any]]:
         return
     with _reading(path), open_regular(path) as file:
         number = 1
-        while (line := file.readline(_LONGEST)).endswith(b"\n"):
+        while (line := file.readline(LONGEST)).endswith(b"\n"):
             yield _parse(line, path, number)
             number += 1
-        if len(line) == _LONGEST:
-            raise _no_record(path, number, f"it has {_LONGEST:,} bytes")
+        if len(line) == LONGEST:
+            raise _no_record(path, number, f"it has {LONGEST:,} bytes")
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:

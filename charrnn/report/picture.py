@@ -21,6 +21,10 @@ from charrnn.files.atomic import make_folder, write_bytes
 
 _METADATA = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
 _DPI = 150
+# The palette of Okabe and Ito (2008), which colour-blind eyes tell apart, without its yellow.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#333333")
+"""Those of lines, in their order."""
+
 _STYLE = {
     "svg.hashsalt": "charrnn",  # without it the names inside an SVG are drawn by chance
     "svg.fonttype": "none",  # text stays text: small files, and letters that DejaVu lacks
@@ -63,6 +67,18 @@ def write_figure(path: Path, draw: Callable[[Any], None], size: tuple[float, flo
         StorageError: the picture cannot be written.
     """
     suffix = check_picture(path)
+    data = figure_bytes(draw, size, suffix)
+    make_folder(path.parent)
+    write_bytes(path, data)
+
+
+def figure_bytes(draw: Callable[[Any], None], size: tuple[float, float], suffix: str) -> bytes:
+    """What a picture comes to as a file; arguments as those of `write_figure`, `suffix` is `.svg` or `.png`.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    check_matplotlib()
     buffer = io.BytesIO()
     with _DRAWING, _style():
         from matplotlib.figure import Figure
@@ -70,8 +86,12 @@ def write_figure(path: Path, draw: Callable[[Any], None], size: tuple[float, flo
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         figure.savefig(buffer, format=suffix[1:], dpi=_DPI, metadata=_METADATA[suffix])
-    make_folder(path.parent)
-    write_bytes(path, _unindented(buffer.getvalue()) if suffix == ".svg" else buffer.getvalue())
+    return _unindented(buffer.getvalue()) if suffix == ".svg" else buffer.getvalue()
+
+
+def can_draw() -> bool:
+    """Whether matplotlib is installed; does not load it."""
+    return importlib.util.find_spec("matplotlib") is not None
 
 
 def check_picture(path: Path) -> str:
@@ -88,9 +108,14 @@ def check_picture(path: Path) -> str:
             where=path,
             hint=f"name it {path.stem}.svg",
         )
-    if importlib.util.find_spec("matplotlib") is None:
-        raise MissingExtraError("matplotlib is not installed, and it draws", hint="pip install 'charrnn[plots]'")
+    check_matplotlib()
     return suffix
+
+
+def check_matplotlib() -> None:
+    """Raise `MissingExtraError` where matplotlib is not installed."""
+    if not can_draw():
+        raise MissingExtraError("matplotlib is not installed, and it draws", hint="pip install 'charrnn[plots]'")
 
 
 def plain(text: str, most: int) -> str:

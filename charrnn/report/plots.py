@@ -11,14 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.report.picture import plain, write_figure
+from charrnn.report.picture import COLOURS, plain, write_figure
 
 _WIDTH, _HEIGHT = 7.0, 3.2
 _MOST = 1e100  # axes overflow beyond it: what is farther out is as good as infinite
 _MARK_ROW = 12  # points of height for the label of a mark
 _ROUND = (1, 2, 5, 10)  # ticks at multiples of these
-# The palette of Okabe and Ito (2008), which colour-blind eyes tell apart, without its yellow; then with dashes.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#333333")
 _DASHES: tuple[Any, ...] = ("solid", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 
 
@@ -141,8 +139,8 @@ def _draw(axes: Any, chart: Chart) -> None:
 
 def _look(number: int) -> dict[str, Any]:
     """Colour and dashes of the line with this number."""
-    dashes = number // len(_COLOURS) % len(_DASHES)
-    return {"color": _COLOURS[number % len(_COLOURS)], "linestyle": _DASHES[dashes]}
+    dashes = number // len(COLOURS) % len(_DASHES)
+    return {"color": COLOURS[number % len(COLOURS)], "linestyle": _DASHES[dashes]}
 
 
 def _decades(chart: Chart) -> float:

@@ -14,8 +14,7 @@ from charrnn.runs.memory import out_of_memory, peak_mebibytes
 from charrnn.runs.session import sampler_for
 from charrnn.runs.throwaway import throwaway
 from charrnn.train.interrupt import Interrupt
-from charrnn.train.loop import total_steps
-from charrnn.train.schedule import rate_factor
+from charrnn.train.schedule import rate_factor, total_steps
 
 _STEPS = 3
 

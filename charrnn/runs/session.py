@@ -42,8 +42,9 @@ from charrnn.sample.several import check_options, several
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.average import WeightAverage
 from charrnn.train.interrupt import Interrupt
-from charrnn.train.loop import Training, Verdict, total_steps
+from charrnn.train.loop import Training, Verdict
 from charrnn.train.optim import build_optimizer
+from charrnn.train.schedule import total_steps
 from charrnn.train.state import TrainState, model_arrays
 from charrnn.train.world import SharedInterrupt, World, share_statistics
 

@@ -18,7 +18,7 @@ from charrnn.train.evaluate import evaluate
 from charrnn.train.guard import autopsy, diverged
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.recall import OfHistory
-from charrnn.train.schedule import rate_factor, should_stop
+from charrnn.train.schedule import rate_factor, should_stop, total_steps
 from charrnn.train.state import Tally, TrainState
 from charrnn.train.step import advance
 from charrnn.train.world import World
@@ -254,10 +254,3 @@ class Training:
 def numbers(figures: Mapping[str, Any]) -> dict[str, float]:
     """Those of the figures that are single numbers."""
     return {name: value for name, value in figures.items() if isinstance(value, int | float)}
-
-
-def total_steps(settings: Train, steps_per_epoch: int, shift: int = 0) -> int:
-    """Updates in all: the shorter of `epochs` and `max_steps`; epochs end at steps that are whole ones with `shift`."""
-    by_epochs = None if settings.epochs is None else settings.epochs * steps_per_epoch - shift
-    ends = [end for end in (by_epochs, settings.max_steps) if end is not None]
-    return min(ends)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 from charrnn.config.schema import schedule as schema
-from charrnn.config.schema.train import EarlyStop
+from charrnn.config.schema.train import EarlyStop, Train
 
 
 def rate_factor(
@@ -121,3 +121,10 @@ def should_stop(config: EarlyStop | None, history: Sequence[dict[str, float]]) -
         else:
             waited += 1
     return waited >= config.patience
+
+
+def total_steps(settings: Train, steps_per_epoch: int, shift: int = 0) -> int:
+    """Updates in all: the shorter of `epochs` and `max_steps`; epochs end at steps that are whole ones with `shift`."""
+    by_epochs = None if settings.epochs is None else settings.epochs * steps_per_epoch - shift
+    ends = [end for end in (by_epochs, settings.max_steps) if end is not None]
+    return min(ends)

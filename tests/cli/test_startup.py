@@ -54,6 +54,10 @@ def probe(folder: Path, *arguments: str, text: str = "") -> tuple[int, bool, str
         (["recommend", "--user", "1"], 2),
         (["prepare", "ratings.yaml"], 0),
         (["doctor", "."], 2),
+        (["runs", "."], 0),
+        (["path", "best"], 2),
+        (["watch"], 2),
+        (["report"], 2),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
 )
@@ -82,3 +86,7 @@ def test_sampling_never_loads_torch_and_training_does(tmp_path: Path) -> None:
     assert probe(tmp_path, "sample", "--length", "5", "--beam", "2")[:2] == (0, False)
     assert probe(tmp_path, "neighbours", "runs/tiny", "t")[:2] == (0, False)
     assert probe(tmp_path, "embeddings", "--method", "pca")[:2] == (0, False)
+    assert probe(tmp_path, "runs")[:2] == (0, False)
+    assert probe(tmp_path, "path", "corpus")[:2] == (0, False)
+    assert probe(tmp_path, "watch", "runs/tiny")[:2] == (0, False)
+    assert probe(tmp_path, "report", "runs/tiny", "--projector")[:2] == (0, False)

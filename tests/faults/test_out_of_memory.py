@@ -170,10 +170,10 @@ def test_what_is_advised_helps_and_loses_nothing(lab: Lab, monkeypatch: pytest.M
     """A memory that holds three lanes at once: the run stops, and goes on in parts."""
     sound = loop.advance
 
-    def advance(task: Any, state: Any, stream: Any, lr: float, settings: Any, device: Any) -> Any:
+    def advance(task: Any, state: Any, stream: Any, lr: float, settings: Any, *rest: Any) -> Any:
         if state.step >= 30 and stream.rows / settings.micro_batches > 3:
             raise MemoryError
-        return sound(task, state, stream, lr, settings, device)
+        return sound(task, state, stream, lr, settings, *rest)
 
     monkeypatch.setattr(loop, "advance", advance)
     with pytest.raises(OutOfMemoryError):
