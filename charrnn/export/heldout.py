@@ -29,6 +29,19 @@ _LARGEST = 1 << 18  # bytes of a text that are looked at
 
 
 @dataclass(frozen=True)
+class Measure:
+    """Where to find the text that the loss of narrower weights is measured on.
+
+    Attributes:
+        corpora: the folder of prepared corpora.
+        text: a text in its place.
+    """
+
+    corpora: Path
+    text: Path | None
+
+
+@dataclass(frozen=True)
 class HeldOut:
     """Passages that are read side by side, each from the beginning of a state.
 
@@ -56,14 +69,14 @@ class HeldOut:
         }
 
 
-def held_out(model: OpenModel, tables: Tables, corpora: Path, text: Path | None) -> HeldOut:
-    """Passages of `text`, or else of the run's validation split, spread over all of it.
+def held_out(model: OpenModel, tables: Tables, where: Measure) -> HeldOut:
+    """Passages of the given text, or else of the run's validation split, spread over all of it.
 
     Raises:
         UsageError: there is no prepared corpus of the run; or the text cannot be read.
         DataError: the text is empty, or has symbols that the vocabulary lacks.
     """
-    tokens, source = _validation(model, corpora) if text is None else _given(model, text)
+    tokens, source = _validation(model, where.corpora) if where.text is None else _given(model, where.text)
     if len(tokens) == 0:
         raise DataError(f"{source} is empty: it tells nothing about a loss", hint="give a text with --text FILE")
     rows = min(_ROWS, max(1, len(tokens) // _SHORTEST))

@@ -52,7 +52,12 @@ def text_form(model: OpenModel) -> dict[str, Any]:
 def interface(model: OpenModel, tables: Tables) -> dict[str, Any]:
     """The whole description as a JSON object."""
     state = [
-        {"input": tensor_name(name), "output": after_name(name), "shape": ["batch", len(start)], "initial": _told(start)}
+        {
+            "input": tensor_name(name),
+            "output": after_name(name),
+            "shape": ["batch", len(start)],
+            "initial": _told(start),
+        }
         for name, start in tables.initial.items()
     ]
     return {

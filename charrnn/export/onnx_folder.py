@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from charrnn.errors import UsageError
 from charrnn.export.extra import package
 from charrnn.export.graph import step_graph
-from charrnn.export.heldout import HeldOut, held_out
+from charrnn.export.heldout import HeldOut, Measure, held_out
 from charrnn.export.interface import interface
 from charrnn.export.parity import compared, largest_difference, sequences
 from charrnn.export.quantise import quantised
@@ -25,19 +24,6 @@ from charrnn.text.watch import Check
 MODEL, SMALL, VOCABULARY = "model.onnx", "model.int8.onnx", "vocabulary.json"
 INTERFACE, PARITY, README = "interface.json", "parity.json", "README.md"
 _FILES = frozenset((MODEL, SMALL, VOCABULARY, INTERFACE, PARITY, README))
-
-
-@dataclass(frozen=True)
-class Measure:
-    """Where to find the text that the loss of 8 bits is measured on.
-
-    Attributes:
-        corpora: the folder of prepared corpora.
-        text: a text in its place.
-    """
-
-    corpora: Path
-    text: Path | None
 
 
 def export_onnx(model: OpenModel, out: Path, int8: Measure | None, check: Check) -> dict[str, Any]:
@@ -61,7 +47,7 @@ def export_onnx(model: OpenModel, out: Path, int8: Measure | None, check: Check)
     check_place(out)
     package("onnxruntime")
     tables = tables_of(model)
-    passages = None if int8 is None else held_out(model, tables, int8.corpora, int8.text)
+    passages = None if int8 is None else held_out(model, tables, int8)
     about, words = interface(model, tables), model.vocabulary.to_json()
     graph = step_graph(tables, {"interface": json.dumps(about), "vocabulary": json.dumps(words)})
     files = {MODEL: graph.SerializeToString()}

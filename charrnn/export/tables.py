@@ -83,7 +83,8 @@ class Tables:
         first = self.layers[0]
         one_hot_VG = first.input_GD.T
         brought_VG: np.ndarray = one_hot_VG if self.rows_VD is None else self.rows_VD @ one_hot_VG
-        return brought_VG + first.input_bias_G
+        gates_VG: np.ndarray = brought_VG + first.input_bias_G
+        return gates_VG
 
     def named(self) -> Iterator[tuple[str, np.ndarray]]:
         """All tensors, each once, with its name; a tied output matrix is `rows` and not named again."""

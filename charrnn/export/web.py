@@ -1,7 +1,7 @@
 """A model as one HTML file that runs it in a browser: no server, no network, no other file.
 
-The scripts of the page are plain JavaScript in `charrnn/export/page/`. What comes from a text or a user reaches it as JSON
-in which nothing can end a script, or escaped; it is shown as text and never as HTML.
+The scripts of the page are plain JavaScript in `charrnn/export/page/`. What comes from a text or a user reaches them as
+JSON in which nothing can end a script, or stands in the page escaped; it is shown as text and never as HTML.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import numpy as np
 from charrnn import __version__
 from charrnn.config.schema import Sample
 from charrnn.errors import UsageError
-from charrnn.export.heldout import held_out
+from charrnn.export.heldout import Measure, held_out
 from charrnn.export.interface import FORMAT, origin, run_name, text_form
-from charrnn.export.onnx_folder import Measure
 from charrnn.export.tables import Tables, tables_of, with_weights
 from charrnn.export.template import rendered, source
 from charrnn.files.atomic import make_folder, storage_errors, write_text
@@ -29,6 +28,16 @@ _GENERATOR = "charrnn export --format web"
 _MARK = f'<meta name="generator" content="{_GENERATOR}'.encode()
 _OPENING = 280  # symbols that the model has written when the page opens
 _HEAD = 1 << 12
+_CORES = {
+    "elman": "Elman",
+    "jordan": "Jordan",
+    "window": "window model",
+    "gru": "GRU",
+    "lstm": "LSTM",
+    "ln-lstm": "LSTM with layer norm",
+    "mingru": "minGRU",
+    "minlstm": "minLSTM",
+}
 
 
 def page(model: OpenModel, half: bool = False, title: str | None = None, check: Check = no_check) -> str:
@@ -80,7 +89,7 @@ def export_web(model: OpenModel, out: Path, half: Measure | None, check: Check) 
     _check_place(out)
     cost = None
     if half is not None:
-        passages = held_out(model, tables_of(model), half.corpora, half.text)
+        passages = held_out(model, tables_of(model), half)
         narrow = with_weights(model, _rounded)
         cost = passages.cost(passages.nats(model.network, check), passages.nats(narrow, check), "fp16")
     html = page(model, half is not None, check=check)
@@ -139,8 +148,8 @@ def _opening(model: OpenModel, check: Check) -> str:
 
 def _known(model: OpenModel, options: Sample) -> Sample:
     """The options with a seed that the model can read."""
-    ids = model.vocabulary.encode(options.seed, unknown="skip") if options.seed else []
-    return options.model_copy(update={"seed": model.vocabulary.decode(ids) if len(ids) else None})
+    seed = model.vocabulary.decode(model.vocabulary.encode(options.seed or "", unknown="skip"))
+    return options.model_copy(update={"seed": seed or None})
 
 
 def _facts(model: OpenModel, tables: Tables) -> str:
@@ -151,12 +160,16 @@ def _facts(model: OpenModel, tables: Tables) -> str:
     layers = "one layer" if core.layers == 1 else f"{core.layers} layers"
     sees = "" if tables.window is None else f", sees the last {tables.window} symbols"
     kinds = f"{tables.vocabulary - 1:,} kinds of {unit}s"
-    return f"A recurrent network ({core.kind}, {layers} of {core.hidden}; {size} numbers) that knows {kinds}{sees}"
+    return (
+        f"A recurrent network ({_CORES[core.kind]}, {layers} of {core.hidden}; {size} numbers) that knows {kinds}{sees}"
+    )
 
 
 def _made(about: dict[str, Any], half: bool) -> str:
     rounding = ", rounded to 16 bits each" if half else ""
-    return f"Made by {about['made_by']} from step {about['step']}. Weights: SHA-256 {about['weights_sha256']}{rounding}."
+    return (
+        f"Made by {about['made_by']} from step {about['step']}. Weights: SHA-256 {about['weights_sha256']}{rounding}."
+    )
 
 
 def _check_place(out: Path) -> None:

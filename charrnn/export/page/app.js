@@ -3,6 +3,7 @@
    may use of it (docs/export.md). */
 
 const SPEEDS = [5, 10, 20, 50, 100, 200, Infinity]; // symbols per second
+const MOST = 10000; // symbols per second, at the highest speed
 const LONGEST_TEXT = 20000; // symbols
 const SLICE = 10; // milliseconds of reading or writing between two pictures
 const CHUNK = 256; // pieces that are painted as one
@@ -93,12 +94,21 @@ class Page {
     if (!this.writing && this.field.selectionEnd !== this.caret) this.wake();
   }
 
+  /** Go on with the next picture; where none is drawn, as in a tab behind others, a little later all the same. */
   wake() {
-    this.pending ??= requestAnimationFrame((time) => this.frame(time));
+    if (this.pending) return;
+    const frame = requestAnimationFrame(() => this.frame());
+    const timer = setTimeout(() => this.frame(), 100);
+    this.pending = () => {
+      cancelAnimationFrame(frame);
+      clearTimeout(timer);
+    };
   }
 
-  frame(time) {
+  frame() {
+    this.pending();
     this.pending = null;
+    const time = performance.now();
     if (this.writing) this.write(time);
     else if (!this.reader.done) this.reader.work(SLICE);
     this.paint();
@@ -141,7 +151,7 @@ class Page {
       return;
     }
     const speed = SPEEDS[byId("speed").value], heat = Number(byId("heat").value);
-    writing.owed += writing.before === null ? 1 : (speed * Math.min(time - writing.before, 250)) / 1000;
+    writing.owed += writing.before === null ? 1 : (Math.min(speed, MOST) * Math.min(time - writing.before, 250)) / 1000;
     writing.before = time;
     while (writing.owed >= 1 && reader.ids.length < LONGEST_TEXT && performance.now() < began + SLICE) {
       const id = drawn(reader.now.scores, heat, Math.random());
@@ -155,7 +165,7 @@ class Page {
         writing.text += text;
       }
     }
-    if (performance.now() >= began + SLICE) writing.owed = Math.min(writing.owed, speed === Infinity ? Infinity : 1);
+    writing.owed = Math.min(writing.owed, 1); // what was too much for this machine is not caught up with
     this.field.value = writing.text;
     if (reader.ids.length >= LONGEST_TEXT) this.stop();
   }
