@@ -54,8 +54,10 @@ def saved(
     built = build_model(config.model, vocabulary.size, 1, torch.float32).eval()
     noise = generator_for(4, "noise")
     with torch.no_grad():
-        for parameter in built.parameters():
+        for name, parameter in built.named_parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=noise)).mul_(scale)
+            if name.endswith("weight_hh"):
+                parameter.mul_(0.6)  # so that what is fed back through a ReLU does not grow without end
         if getattr(config.model.input, "batchnorm", False):
             built.input.norm.running_mean.copy_(torch.randn(H, generator=noise))
             built.input.norm.running_var.copy_(0.05 + 2.0 * torch.rand(H, generator=noise))
@@ -70,7 +72,8 @@ def saved(
 
 def with_script(html: str, script: str) -> str:
     """A page that also does what `script` says, when it has loaded."""
-    return html.replace("</body>", f"<script>{script}</script></body>")
+    inside = script.replace("</", "<\\/")  # in a string of JavaScript that is the same
+    return html.replace("</body>", f"<script>{inside}</script></body>")
 
 
 def told_by(dom: str) -> Any:
