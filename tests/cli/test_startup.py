@@ -54,6 +54,7 @@ def probe(folder: Path, *arguments: str, text: str = "") -> tuple[int, bool, str
         (["recommend", "--user", "1"], 2),
         (["prepare", "ratings.yaml"], 0),
         (["doctor", "."], 2),
+        (["export", "--format", "web"], 2),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
 )
@@ -79,3 +80,5 @@ def test_sampling_never_loads_torch_and_training_does(tmp_path: Path) -> None:
     assert len(out) == len("the") + 5 + len("\n")
     assert probe(tmp_path, "neighbours", "runs/tiny", "t")[:2] == (0, False)
     assert probe(tmp_path, "embeddings", "--method", "pca")[:2] == (0, False)
+    assert probe(tmp_path, "export", "--format", "web", "--half")[:2] == (0, False)
+    assert probe(tmp_path, "export", "--format", "onnx", "--int8")[:2] == (0, False)
