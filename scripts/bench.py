@@ -110,8 +110,8 @@ before they are timed their scores for the same characters must agree to 1e-5. O
 to oneDNN, which lays the matrices out anew at every call: good for sequences, dear for one character. The row in which
 that is switched off shows what is left of the ratio without it.
 
-The page row writes in a browser what `charrnn sample` writes in NumPy, from the same weights; that both compute the same
-is a test (`tests/export/`). What is wanted of the page is 200 characters per second.
+The page row writes in a browser what `charrnn sample` writes in NumPy, from the same weights; that both compute the
+same is a test (`tests/export/`). What is wanted of the page is 200 characters per second.
 
 The mixing rows train a classifier on batches that hold rows of several sources (`stream.mix`), beside one that reads as
 many rows from a single source, and beside one whose batches are made source by source and then concatenated, as the

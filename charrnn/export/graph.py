@@ -2,10 +2,10 @@
 after come out.
 
 It is put together from the tables of the model and not by PyTorch's exporter. That one exports every core too (tried
-with torch 2.13 on LSTM, GRU, layer norm and minGRU, two layers of 256), and the graph from the tables is the better one
-to ship: 36 plain nodes for two LSTM layers where the exporter makes 69, 28 of them slices that lay the weights out anew
-at every step; BatchNorm and the first matrix folded into one look-up; every product a MatMul, so that all of them can be
-quantised; and it needs no torch and a blink, where the exporter takes seconds and prints what it could not register.
+with torch 2.13 on LSTM, GRU, layer norm and minGRU, two layers of 256), and the graph from the tables is the better
+one to ship: 36 plain nodes for two LSTM layers where the exporter makes 69, 28 of them slices that lay the weights out
+anew at every step; BatchNorm and the first matrix folded into one look-up; every product a MatMul, so that all of them
+can be quantised; and it is made in a blink without torch, where the exporter takes seconds and has much to say.
 
 Shapes: B rows, V vocabulary, D input features, F numbers that a layer puts out, G = gates × H.
 """
