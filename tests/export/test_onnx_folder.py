@@ -15,8 +15,9 @@ import pytest
 from exporting import LETTERS, network, saved
 
 from charrnn.errors import DataError, Interrupted, MissingExtraError, UsageError
-from charrnn.export.heldout import Measure
+from charrnn.export.heldout import Measure, held_out
 from charrnn.export.onnx_folder import export_onnx
+from charrnn.export.tables import tables_of
 from charrnn.runs.use import OpenModel
 
 FILES = ["README.md", "interface.json", "model.onnx", "parity.json", "vocabulary.json"]
@@ -67,11 +68,13 @@ def test_the_program_in_the_readme_runs_and_agrees(tmp_path: Path, core: str, st
     assert float(worst) < 1e-4
 
 
-def test_eight_bits_stand_beside_the_whole_with_what_they_cost(model: OpenModel, tmp_path: Path) -> None:
+def test_eight_bits_stand_beside_the_whole_with_what_they_cost(
+    model: OpenModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "text.txt").write_text("abc def ghij " * 60)
-    before = list(logging.getLogger().handlers), logging.root.manager.disable
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # as in a program that has set up nothing
     report = export_onnx(model, tmp_path / "out", Measure(tmp_path, tmp_path / "text.txt"), no_check)
-    assert (list(logging.getLogger().handlers), logging.root.manager.disable) == before
+    assert (logging.getLogger().handlers, logging.root.manager.disable) == ([], 0)
     cost = report["int8"]
     assert names(tmp_path / "out") == sorted([*FILES, "model.int8.onnx"])
     assert cost["text"] == "12 × 65 symbols of text.txt"
@@ -121,6 +124,15 @@ def test_a_missing_package_is_named_with_its_extra(
         export_onnx(model, tmp_path / "out", None, no_check)
     assert caught.value.hint == "pip install 'charrnn[export]'"
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_measured_on_is_spread_over_the_whole_text(model: OpenModel, tmp_path: Path) -> None:
+    text = "abcdefghij" * 26 + "jihgfedcba" * 26
+    (tmp_path / "text.txt").write_text(text)
+    passages = held_out(model, tables_of(model), Measure(tmp_path, tmp_path / "text.txt"))
+    assert passages.source == "text.txt"
+    rows = [LETTERS.decode(ids) for ids in passages.ids_BN]
+    assert rows == [text[at : at + 65] for at in range(0, 520, 65)]
 
 
 def test_what_there_is_to_measure_on(model: OpenModel, tmp_path: Path) -> None:

@@ -158,6 +158,13 @@ def test_the_probability_of_a_word_is_that_of_its_letters_and_of_any_end(tmp_pat
     assert first["probability"] == pytest.approx(float(np.exp(-letters) * ends), rel=1e-3)
 
 
+def test_a_word_is_offered_once_however_many_spaces_may_stand_before_it(tmp_path: Path) -> None:
+    model = saved(tmp_path, network("gru"), WORDS)
+    found = told_by(seen(tmp_path, page(model), f"{TELL}(charrnn.words('the ', 9))").dom)
+    words = [each["text"].strip() for each in found]
+    assert len(words) == len(set(words)) > 4
+
+
 def test_words_are_completed_by_whole_words_that_begin_so(tmp_path: Path) -> None:
     model = saved(tmp_path, network("gru"), WORDS)
     found = told_by(seen(tmp_path, page(model), f"{TELL}(charrnn.words('cat the', 9))").dom)
@@ -194,15 +201,14 @@ def test_typing_is_read_marked_and_followed_by_suggestions(tmp_path: Path) -> No
 
 
 def test_a_place_in_the_middle_tells_what_was_expected_there(tmp_path: Path) -> None:
-    model = saved(tmp_path, network("lstm"))
-    script = (
-        type_in("abcdefgh") + 'byId("text").setSelectionRange(3, 3); byId("text").dispatchEvent(new Event("select"));'
-    )
+    model = saved(tmp_path, network("lstm"), scale=2.0)
+    text = "abcdefghij" * 4
+    script = type_in(text) + 'byId("text").setSelectionRange(37, 37); byId("text").dispatchEvent(new Event("select"));'
     shown = told_by(seen(tmp_path, page(model), field_told(script)).dom)
-    share = float(np.exp(-nats(model, LETTERS.encode("abcd"))[3]))
-    found = re.fullmatch(r"at the caret; the text goes on with d: ([\d.]+) %, number \d+", shown["place"])
+    share = float(np.exp(-nats(model, LETTERS.encode(text))[37]))
+    found = re.fullmatch(r"at the caret; the text goes on with h: ([\d.]+) %, number \d+", shown["place"])
     assert found is not None
-    assert float(found[1]) == pytest.approx(100 * share, abs=0.51)
+    assert float(found[1]) == pytest.approx(100 * share, abs=0.051)
 
 
 @pytest.mark.parametrize("vocabulary", [LETTERS, SPELLED, WORDS, BYTES], ids=["char", "spelled", "word", "byte"])
@@ -215,6 +221,15 @@ def test_it_writes_at_its_speed_and_stops(tmp_path: Path, vocabulary: Vocabulary
         assert 35 <= len(shown["text"]) <= 45  # 20 a second for two seconds
     else:
         assert len(shown["text"]) > 5
+    assert shown["shade"] == shown["text"] + "\u200b"
+
+
+def test_carriage_returns_are_coloured_where_the_field_shows_them(tmp_path: Path) -> None:
+    html = page(saved(tmp_path, network("gru"), Vocabulary("char", (), ("\n", "\r", "a")), corpus={"newlines": "keep"}))
+    script = type_in("") + 'byId("speed").value = 4; byId("write").click();'
+    shown = told_by(seen(tmp_path, html, field_told(script)).dom)
+    assert len(shown["text"]) > 200
+    assert "\r" not in shown["text"]
     assert shown["shade"] == shown["text"] + "\u200b"
 
 

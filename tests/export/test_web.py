@@ -132,3 +132,10 @@ def test_the_page_opens_with_what_the_model_writes_after_its_seed(tmp_path: Path
     opening = json.loads(Scripts(page(model)).scripts[0])["opening"]
     assert opening.startswith("abc def")  # it knows no comma
     assert len(opening) == len("abc def") + 280
+
+
+def test_what_opens_the_page_neither_begins_nor_ends_within_a_character(tmp_path: Path) -> None:
+    model = saved(tmp_path, network("lstm"), Vocabulary("byte", tuple(range(256)), ()))
+    opening = json.loads(Scripts(page(model)).scripts[0])["opening"]
+    assert len(opening) > 50
+    assert opening == opening.strip("\ufffd")

@@ -32,6 +32,12 @@ function element(name, className, text) {
 
 const percent = (share) => (share >= 0.0995 ? Math.round(share * 100) : (share * 100).toFixed(share >= 0.001 ? 1 : 2)) + " %";
 
+/** What a text field makes of a text that follows `before`: all its newlines become line feeds. */
+function inField(text, before) {
+  const rest = before.endsWith("\r") && text.startsWith("\n") ? text.slice(1) : text;
+  return rest.replace(/\r\n?/g, "\n");
+}
+
 class Page {
   constructor() {
     this.field = byId("text");
@@ -123,7 +129,7 @@ class Page {
   toggle() {
     if (this.writing) this.stop();
     else {
-      this.writing = { owed: 0, before: null, decoder: new Decoder(alphabet), ids: [], text: this.field.value };
+      this.writing = { owed: 0, before: null, decoder: new Decoder(alphabet), ids: [], decoded: "", text: this.field.value };
       byId("write").textContent = "Stop";
       byId("write").setAttribute("aria-pressed", "true");
       byId("words").replaceChildren();
@@ -158,11 +164,13 @@ class Page {
       reader.push(id);
       writing.owed--;
       writing.ids.push(id);
-      const text = writing.decoder.feed(id);
-      if (text) {
+      const decoded = writing.decoder.feed(id);
+      if (decoded) {
+        const text = inField(decoded, writing.decoded);
         this.pieces.push({ text, ids: writing.ids });
         writing.ids = [];
         writing.text += text;
+        writing.decoded = decoded;
       }
     }
     writing.owed = Math.min(writing.owed, 1); // what was too much for this machine is not caught up with

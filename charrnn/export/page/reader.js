@@ -107,7 +107,9 @@ function* likelyWords(network, alphabet, known, prefix, count = 5) {
       yield;
     }
   }
-  return [...found].sort((a, b) => b[1] - a[1]).slice(0, count)
+  const ranked = [...found].sort((a, b) => b[1] - a[1]), seen = new Set();
+  const fresh = ([text]) => !seen.has(text.trim()) && seen.add(text.trim()); // not once more after another space
+  return ranked.filter(fresh).slice(0, count)
     .map(([text, log]) => ({ text: text.slice(prefix.length), probability: Math.exp(log) }));
 }
 
