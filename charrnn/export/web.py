@@ -23,7 +23,7 @@ from charrnn.files.atomic import make_folder, storage_errors, write_text
 from charrnn.runs.use import OpenModel
 from charrnn.text.watch import Check, no_check
 
-_SCRIPTS = ("engine.js", "text.js", "reader.js", "app.js")
+_SCRIPTS = ("engine.js", "text.js", "reader.js", "app.js", "api.js")
 _GENERATOR = "charrnn export --format web"
 _MARK = f'<meta name="generator" content="{_GENERATOR}'.encode()
 _OPENING = 280  # symbols that the model has written when the page opens
