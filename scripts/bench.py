@@ -24,6 +24,7 @@ from typing import Any
 import contests
 import mixing
 import recording
+import webpage
 from contests import Contest, Side, Size
 from recording import ROOT
 
@@ -48,6 +49,7 @@ class Row:
 
 TORCH, SIZE = '`python -c "import torch"`', Size()
 NETWORK = f"2 × {SIZE.hidden} (embedding {SIZE.embedding}, vocabulary {len(contests.SYMBOLS) + 1})"
+HALF = NETWORK.replace(str(SIZE.hidden), str(SIZE.hidden // webpage.HALVED))
 MESSAGES = f"update of a classifier, GRU {SIZE.hidden // 4}, {{}} rows of {mixing.LENGTH} characters"
 ROWS = {
     "start-up": Row("`charrnn --help`", TORCH, "s", contests.start_up, 0.25),
@@ -72,6 +74,12 @@ ROWS = {
         "`torch.nn.GRU`, one character at a time",
         "characters/s",
         contests.sampling("gru"),
+    ),
+    "page-lstm": Row(
+        f"page of `charrnn export`, in Chromium, LSTM {HALF}",
+        "`charrnn sample`",
+        "characters/s",
+        webpage.writing,
     ),
     "mix-two": Row(MESSAGES.format("64 + 16"), "one stream of 80 rows", "ms", mixing.steps("64 + 16", "80"), 1.02),
     "mix-three": Row(
@@ -102,6 +110,9 @@ before they are timed their scores for the same characters must agree to 1e-5. O
 to oneDNN, which lays the matrices out anew at every call: good for sequences, dear for one character. The row in which
 that is switched off shows what is left of the ratio without it.
 
+The page row writes in a browser what `charrnn sample` writes in NumPy, from the same weights; that both compute the
+same is a test (`tests/export/`). What is wanted of the page is 200 characters per second.
+
 The mixing rows train a classifier on batches that hold rows of several sources (`stream.mix`), beside one that reads as
 many rows from a single source, and beside one whose batches are made source by source and then concatenated, as the
 iterator of the course of 2016 did. Their sides take turns step by step; a round is the median of 40 steps of each.
@@ -126,12 +137,19 @@ def main() -> None:
     commit = recording.current_commit() if given.save else None
     records = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, found in measure(given.only or list(ROWS), given.rounds, SIZE, Path(folder)):
+        for name, found in measure(given.only or possible(), given.rounds, SIZE, Path(folder)):
             records[name] = found | conditions(commit)
             if given.save:
                 recording.write(BENCH, recording.read(BENCH) | records, ROWS)
                 draw()
     print(json.dumps(records, indent=2, ensure_ascii=False) if given.json else table(records).rstrip())
+
+
+def possible() -> list[str]:
+    """The rows that can be measured on this machine; what cannot is said."""
+    if webpage.CHROMIUM is None:
+        print("page-lstm is left out: there is no Chromium here", file=sys.stderr)
+    return [name for name, row in ROWS.items() if webpage.CHROMIUM or row.contest is not webpage.writing]
 
 
 def measure(names: list[str], rounds: int, size: Size, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:

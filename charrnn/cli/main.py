@@ -16,6 +16,7 @@ from charrnn.cli import (
     doctor,
     embeddings,
     evaluate,
+    export,
     find_lr,
     init,
     neighbours,
@@ -49,6 +50,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("tune")(tune.tune)
 app.command("pseudolabel")(pseudolabel.pseudolabel)
 app.command("sample")(sample.sample)
+app.command("export")(export.export)
 app.command("recommend")(recommend.recommend)
 app.command("baseline")(baseline.baseline)
 app.command("neighbours")(neighbours.neighbours)

@@ -44,9 +44,9 @@ class StepNetwork:
 
     def __init__(self, config: schema.Network, arrays: Arrays) -> None:
         self._layers = [_layer(config.core, arrays, i) for i in range(config.core.layers)]
-        self._initial = _initial_states(config.core, arrays)
+        self._initial = initial_states(config.core, arrays)
         first = self._layers[0]
-        self._table_VG = _input_rows(config, arrays) @ first.input_DG + first.input_bias_G
+        self._table_VG = input_rows(config, arrays) @ first.input_DG + first.input_bias_G
         self._dense = [_linear(arrays, f"head.dense.{i}.") for i in range(len(config.head.hidden))]
         output_VH = arrays["input.table" if config.head.tie else "head.output.weight"]
         self._output = (np.ascontiguousarray(output_VH.T), arrays["head.output.bias"])
@@ -73,7 +73,7 @@ class StepNetwork:
         return y_BH @ weight + bias, after
 
 
-def _input_rows(config: schema.Network, arrays: Arrays) -> np.ndarray:
+def input_rows(config: schema.Network, arrays: Arrays) -> np.ndarray:
     """What the first layer sees of each symbol, in evaluation: (V, D)."""
     if isinstance(config.input, schema.OneHotInput):
         return np.eye(arrays["layers.0.weight_ih"].shape[1], dtype=arrays["layers.0.weight_ih"].dtype)
@@ -84,7 +84,8 @@ def _input_rows(config: schema.Network, arrays: Arrays) -> np.ndarray:
     return (table_VD - arrays["input.norm.running_mean"]) * scale_D + arrays["input.norm.bias"]
 
 
-def _initial_states(config: schema.Core, arrays: Arrays) -> State:
+def initial_states(config: schema.Core, arrays: Arrays) -> State:
+    """What each tensor of the state begins with: (F,) or (H,), named `<layer>.<name>`."""
     dtype = arrays["layers.0.weight_ih"].dtype
     return {
         f"{i}.{name}": arrays[f"layers.{i}.initial_{name}"]

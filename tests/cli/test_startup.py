@@ -58,6 +58,7 @@ def probe(folder: Path, *arguments: str, text: str = "") -> tuple[int, bool, str
         (["path", "best"], 2),
         (["watch"], 2),
         (["report"], 2),
+        (["export", "--format", "web"], 2),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
 )
@@ -90,3 +91,5 @@ def test_sampling_never_loads_torch_and_training_does(tmp_path: Path) -> None:
     assert probe(tmp_path, "path", "corpus")[:2] == (0, False)
     assert probe(tmp_path, "watch", "runs/tiny")[:2] == (0, False)
     assert probe(tmp_path, "report", "runs/tiny", "--projector")[:2] == (0, False)
+    assert probe(tmp_path, "export", "--format", "web", "--half")[:2] == (0, False)
+    assert probe(tmp_path, "export", "--format", "onnx", "--int8")[:2] == (0, False)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import recording
 import torch
+import webpage
 from bench import Row
 from peers import PlainTorch
 
@@ -108,10 +109,10 @@ def test_a_changed_tree_is_not_recorded(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.slow
 def test_every_row_runs_with_networks_of_the_size_that_it_names(tmp_path: Path) -> None:
-    found = dict(bench.measure(list(bench.ROWS), 1, TINY, tmp_path))
-    assert list(found) == list(bench.ROWS)
+    found = dict(bench.measure(bench.possible(), 1, TINY, tmp_path))
+    assert list(found) == [name for name in bench.ROWS if name != "page-lstm" or webpage.CHROMIUM]
     assert all(len(one["ratios"]) == 1 and one["ratio"] > 0 for one in found.values())
-    assert len(bench.table(found).splitlines()) == 2 + len(bench.ROWS)
+    assert len(bench.table(found).splitlines()) == 2 + len(found)
     for kind in ("lstm", "gru"):
         model = open_model(tmp_path / kind, tmp_path)
         core, sample = model.config.model.core, model.config.sample
