@@ -23,6 +23,8 @@ from charrnn.cli import (
     pseudolabel,
     recommend,
     sample,
+    score,
+    suggest,
     train,
     tune,
 )
@@ -45,6 +47,8 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("tune")(tune.tune)
 app.command("pseudolabel")(pseudolabel.pseudolabel)
 app.command("sample")(sample.sample)
+app.command("score")(score.score)
+app.command("suggest")(suggest.suggest)
 app.command("recommend")(recommend.recommend)
 app.command("baseline")(baseline.baseline)
 app.command("neighbours")(neighbours.neighbours)
