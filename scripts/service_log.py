@@ -150,10 +150,14 @@ class Service:
         numbers = {"order": take(40000, 52000), "page": take(1, 9), "user": take(1000, 1399), "item": take(100, 899)}
         return pattern.format(words=query, n=take(10, 999), **numbers)
 
-    def access(self, path: str, status: int | str, took: int | str, method: str = "GET") -> str:
+    def access(
+        self, path: str, status: object, took: object, method: str = "GET", request: str = "", slow: bool = False
+    ) -> str:
         """What the api says of a request."""
-        size = self._random.randint(180, 4200)
-        return self.line("INFO", "api", f"req={self.request_id()} {method} {path} {status} {took}ms {size}B")
+        said = (
+            f"req={request or self.request_id()} {method} {path} {status} {took}ms {self._random.randint(180, 4200)}B"
+        )
+        return self.line("WARN", "api", f"{said} slow") if slow else self.line("INFO", "api", said)
 
     def request_id(self) -> str:
         """Eight hexadecimal digits."""
@@ -180,14 +184,11 @@ class Service:
         path = self.path(self._random.choice(PATHS))
         method = self._random.choice(("POST", "DELETE", "GET")) if path.endswith("cart") else "GET"
         status = self._random.choices((200, 304, 404, 500), (90, 6, 3, 1))[0]
-        size = self._random.randint(180, 4200)
         if status == 500:
             return self.line(
                 "ERROR", "api", f"req={request} {method} {path} 500 {took}ms upstream timeout, retry in 5s"
             )
-        level = "WARN" if took > 80 else "INFO"
-        slow = " slow" if took > 80 else ""
-        return self.line(level, "api", f"req={request} {method} {path} {status} {took}ms {size}B{slow}")
+        return self.access(path, status, took, method, request, slow=took > 80)
 
     def _login(self, user: int) -> str:
         address = f"10.{self._random.randint(0, 3)}.{self._random.randint(0, 255)}.{self._random.randint(1, 254)}"

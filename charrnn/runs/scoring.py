@@ -25,10 +25,11 @@ from charrnn.runs.folder import config_beside
 from charrnn.runs.resume import as_prepared, check_corpus
 from charrnn.runs.use import OpenModel
 from charrnn.sample.anomalies import LEAST, Calibration
-from charrnn.sample.lines import LineReader, LineScore, Score, TextLine, text_lines
+from charrnn.sample.lines import LineReader, LineScore, Score
 from charrnn.sample.reading import Reading, Surprise
 from charrnn.text.blocks import SourceFile, read_blocks
 from charrnn.text.encode import Unknown
+from charrnn.text.lines import TextLine, text_lines
 from charrnn.text.normal import normalised_text
 from charrnn.text.reader import Reader
 from charrnn.text.sources import typed

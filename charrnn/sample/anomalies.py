@@ -8,9 +8,10 @@ prediction) and with what variance. The excess of a passage is what it cost abov
 
 with the 1 (nat²) against passages of which the model was sure. That of a line is the largest over its passages of
 eight symbols, or over all of it where it is shorter: one wrong field is not lost in a long line that is right, and
-where it is can be told. Were the model right about everything, the excess of a passage would have mean 0 and a variance below 1
-wherever it stands. No model is, and a maximum is another thing, so lines of validation text say what is usual: z is the
-distance from their median in units of 1.4826 × their median absolute deviation, which outliers among them do not move.
+where it is can be told. Were the model right about everything, the excess of a passage would have mean 0 and a variance
+below 1 wherever it stands. No model is, and a maximum is another thing, so lines of validation text say what is usual:
+z is the distance from their median in units of 1.4826 × their median absolute deviation, which outliers among them do
+not move.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """What may come next, as the keyboard of a phone offers it: symbols, and whole words by a beam to the end of a word.
 
 A word is a run of letters, digits and underscores, as in `charrnn.text.units`; it ends in front of the first symbol
-that is none of these. What is told of a word is the probability that the text goes on with exactly it and then ends it: of
-its symbols one after another, times that of all symbols together that may end it. A text within a word goes on with the
-rest of that word; one that ends with white space goes on with a word; one that ends with another sign may go on with a
-space and then a word as well.
+that is none of these. What is told of a word is the probability that the text goes on with exactly it and then ends
+it: of its symbols one after another, times that of all symbols together that may end it. A text within a word goes on
+with the rest of that word; one that ends with white space goes on with a word; one that ends with another sign may go
+on with a space and then a word as well.
 
 These probabilities are exact, however few rows the beam has: what a beam may lose is a word. Whether it can have lost
 one is known, for no word is likelier than its beginning (`Suggestions.complete`).
