@@ -1,8 +1,8 @@
 """How well a model of a service's normal log finds the foreign lines of a later one; measured for `scripts/results.py`.
 
-The logs are those of `scripts/service_log.py`. The threshold is the one that `charrnn score --anomalies auto` chooses by
-the validation lines of the normal log. What an excess is, and that it is looked for in passages of eight symbols, was
-decided on logs of the seeds 2 and 3; measured is that of seed 1.
+The logs are those of `scripts/service_log.py`. The threshold is the one that `charrnn score --anomalies auto` chooses
+by the validation lines of the normal log. What an excess is, and that it is looked for in passages of eight symbols,
+was decided on logs of the seeds 2 and 3; measured is that of seed 1.
 """
 
 from __future__ import annotations

@@ -29,8 +29,9 @@ VECTORS_TOLD = (
 )
 ANOMALIES_TOLD = (
     "Foreign lines in a log, found by a model of the normal log. The threshold is chosen by validation lines alone "
-    "(`--anomalies auto`: one in a thousand of them is above it); the average precision looks at the order of the scores "
-    "and needs none. The reference is the average precision of the plain mean of nats per symbol. Higher is better.\n"
+    "(`--anomalies auto`: one in a thousand of them is above it); the average precision looks at the order of the "
+    "scores and needs none. The reference is the average precision of the plain mean of nats per symbol. Higher is "
+    "better.\n"
 )
 KNOWN = ("config", "commit", "machine", "device", "threads", "torch", "seeds")
 

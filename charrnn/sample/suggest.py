@@ -7,7 +7,8 @@ with the rest of that word; one that ends with white space goes on with a word; 
 on with a space and then a word as well.
 
 These probabilities are exact, however few rows the beam has: what a beam may lose is a word. Whether it can have lost
-one is known, for no word is likelier than its beginning (`Suggestions.complete`).
+one is known, for no word is likelier than its beginning (`Suggestions.complete`). Where symbols are words there is no
+beam; what is told then is the share of a word, and within a word its share among those that begin so.
 
 Shapes: B rows of the beam, V vocabulary.
 """
@@ -122,8 +123,9 @@ class Suggester:
     def suggest(self, place: Place, k: int) -> Suggestions:
         """What may come next at a place: the k likeliest symbols and words, or as many as there are."""
         shares_V = self._shares(place.logits_BV)[0]
-        if place.unread:
-            return Suggestions((), self._spelled(place, shares_V, k), True)
+        if self.vocabulary.unit == "word":
+            symbols = () if place.unread else self._symbols(shares_V, k)
+            return Suggestions(symbols, self._whole_words(place, shares_V, k), True)
         words, complete = self._words(place, shares_V, k)
         return Suggestions(self._symbols(shares_V, k), words, complete)
 
@@ -136,17 +138,28 @@ class Suggester:
             if id_ != Vocabulary.START and shares_V[id_] > 0.0
         )
 
-    def _spelled(self, place: Place, shares_V: np.ndarray, k: int) -> tuple[Suggestion, ...]:
-        """Where symbols are words: those that begin as the text ends, their shares among all such."""
-        symbols = self.vocabulary.symbols
-        first = self.vocabulary.size - len(symbols)
-        fits = [first + i for i, symbol in enumerate(symbols) if symbol.startswith(place.unread)]
-        whole = float(shares_V[fits].sum())
-        best = sorted(fits, key=lambda id_: -shares_V[id_])[:k] if whole > 0.0 else []
-        return tuple(
-            Suggestion(symbols[id_ - first].removeprefix(place.unread), symbols[id_ - first], shares_V[id_] / whole)
-            for id_ in best
-        )
+    def _whole_words(self, place: Place, shares_V: np.ndarray, k: int) -> tuple[Suggestion, ...]:
+        """Where symbols are words: those that begin as the text ends, with their shares among all such."""
+        names = {int(id_): self.vocabulary.symbol(int(id_)) for id_ in self._inner if self._is_word(int(id_))}
+        fits = [id_ for id_, name in names.items() if name.startswith(place.unread)]
+        whole = float(shares_V[fits].sum()) if place.unread else 1.0
+        offers = [
+            Suggestion(names[id_].removeprefix(place.unread), names[id_], float(shares_V[id_]) / whole)
+            for id_ in fits
+            if shares_V[id_] > 0.0
+        ]
+        space = self._space_in_front(place)
+        if space is not None:
+            after_V = self._shares(self._step(np.array([space]), place.state)[0])[0] * shares_V[space]
+            offers += [Suggestion(f" {name}", name, float(after_V[id_])) for id_, name in names.items()]
+        return tuple(sorted(offers, key=lambda offer: -offer.probability)[:k])
+
+    def _is_word(self, id_: int) -> bool:
+        return id_ > len(self.vocabulary.byte_values)
+
+    def _space_in_front(self, place: Place) -> int | None:
+        """The symbol of a space, where one may stand in front of the next word: behind a sign."""
+        return self._space if not place.begun and place.last.strip() else None
 
     def _words(self, place: Place, shares_V: np.ndarray, k: int) -> tuple[tuple[Suggestion, ...], bool]:
         """The words that a beam finds, and whether no other can be as likely."""
@@ -156,7 +169,7 @@ class Suggester:
         if place.begun:  # it may end at once
             found.add((), float(shares_V[self._outer].sum()))
         lost = 0.0
-        space = self._space if not place.begun and place.last.strip() else None
+        space = self._space_in_front(place)
         for length in range(LONGEST):
             paths, shares, parents, ids, more = self._longer(rows, found.least, space if length == 0 else None)
             lost = max(lost, more)
