@@ -20,6 +20,7 @@ from functools import cached_property
 
 import numpy as np
 
+from charrnn.errors import DivergedError
 from charrnn.sample.decode import Stepper
 from charrnn.sample.surprise import log_sum
 from charrnn.scratch.cells import State
@@ -121,7 +122,11 @@ class Suggester:
         return Place(logits_BV, state, _begun(place.begun + text), text[-1], now[cut:])
 
     def suggest(self, place: Place, k: int) -> Suggestions:
-        """What may come next at a place: the k likeliest symbols and words, or as many as there are."""
+        """What may come next at a place: the k likeliest symbols and words, or as many as there are.
+
+        Raises:
+            DivergedError: the model has no finite scores.
+        """
         shares_V = self._shares(place.logits_BV)[0]
         if self.vocabulary.unit == "word":
             symbols = () if place.unread else self._symbols(shares_V, k)
@@ -215,7 +220,10 @@ class Suggester:
         """Probabilities, without `<start>`, which is never drawn."""
         scores_BV = logits_BV.astype(np.float64)
         scores_BV[:, Vocabulary.START] = -np.inf
-        shares_BV: np.ndarray = np.exp(scores_BV - log_sum(scores_BV)[:, None])
+        with np.errstate(over="ignore", invalid="ignore"):
+            shares_BV: np.ndarray = np.exp(scores_BV - log_sum(scores_BV)[:, None])
+        if not np.isfinite(shares_BV).all():
+            raise DivergedError("the model has no finite scores", hint="use an earlier checkpoint of the run")
         return shares_BV
 
     @cached_property

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from smallmodel import Small, letters, shares_after
 
+from charrnn.errors import DivergedError
 from charrnn.sample.suggest import LONGEST, Suggester
 from charrnn.text.encode import UnknownSymbols
 from charrnn.text.vocabulary import Vocabulary
@@ -165,3 +166,11 @@ def test_a_letter_of_several_bytes_is_a_letter() -> None:
     suggester = Suggester(small, vocabulary)
     found = suggester.suggest(suggester.start, 90)
     assert "é" in {offer.word for offer in found.words}
+
+
+def test_a_model_without_finite_scores_is_refused() -> None:
+    small = model(1)
+    small.out_HV[:] = np.nan
+    suggester = Suggester(small, VOCABULARY)
+    with pytest.raises(DivergedError):
+        suggester.suggest(suggester.start, 2)
