@@ -14,6 +14,9 @@ from charrnn.text.watch import Check
 
 _PATIENCE_SECONDS = 0.2
 _MOST_BYTES = 1 << 10
+_USUAL_WIDTH = 80
+"""Where a terminal does not say how wide it is."""
+
 _ESCAPE, _END = "\x1b", "\x04"
 
 
@@ -74,7 +77,7 @@ def draw(line: str, below: str) -> None:
 
     from charrnn.logs.console import printable
 
-    width = max(2, os.get_terminal_size(sys.stderr.fileno()).columns) - 1
+    width = max(2, os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL_WIDTH) - 1
     shown = printable(line).replace("\n", "⏎").replace("\t", " ")
     while cell_len(shown) > width:
         shown = shown[max(1, (cell_len(shown) - width) // 2) :]

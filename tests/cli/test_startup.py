@@ -54,6 +54,8 @@ def probe(folder: Path, *arguments: str, text: str = "") -> tuple[int, bool, str
         (["recommend", "--user", "1"], 2),
         (["prepare", "ratings.yaml"], 0),
         (["doctor", "."], 2),
+        (["score", "runs/none"], 2),
+        (["suggest", "runs/none"], 2),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
 )
@@ -78,4 +80,7 @@ def test_sampling_never_loads_torch_and_training_does(tmp_path: Path) -> None:
     assert out.startswith("the")
     assert len(out) == len("the") + 5 + len("\n")
     assert probe(tmp_path, "neighbours", "runs/tiny", "t")[:2] == (0, False)
+    assert probe(tmp_path, "score", "runs/tiny", text="the cat")[:2] == (0, False)
+    assert probe(tmp_path, "score", "runs/tiny", "--anomalies", "9", text="the cat")[:2] == (2, False)  # too few lines
+    assert probe(tmp_path, "suggest", "runs/tiny", "--measure", "valid", "--length", "9")[:2] == (0, False)
     assert probe(tmp_path, "embeddings", "--method", "pca")[:2] == (0, False)
