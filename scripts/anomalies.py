@@ -30,7 +30,7 @@ def found(place: Place, config: str) -> Measured:
     service_log.main([str(measure.ROOT / logs), *making[1:]])
     training = place.training(config)
     outcome = measure.charrnn(*training)
-    scoring = ["score", outcome["run"], f"{logs}/watched.log", "--anomalies", "auto", "--config", config]
+    scoring = ["score", outcome["run"], f"{logs}/watched.log", "--anomalies", "auto"]
     *lines, whole = json_lines(*scoring)
     check = measure.charrnn("train", config, *place.set(), "--check")
     truth = [json.loads(line) for line in (measure.ROOT / logs / "truth.jsonl").read_text("utf-8").splitlines()]
