@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TEXT = "the cat sat.\nthe dog ate it.\n\nmat"
 OTHER_TASK = """\
 task: classify
-corpus: {source: rows.tsv, text: 1, label: 0}
+corpus: {source: rows.tsv, header: false, label: 1, text: 2}
 model: {core: {hidden: 4}}
 train: {max_steps: 2}
 """
