@@ -5,8 +5,9 @@
 writes `normal.log`, `watched.log`, which goes on where that ends and has foreign lines in it, and `truth.jsonl`: for
 every foreign line of `watched.log` its number and its kind. A service of orders takes requests at a rate that changes
 with the hour; each leaves lines of several parts of it (api, auth, cache, db), with an id that they share. Some
-requests fail, some are slow, jobs run on the minute, and now and then a part says something rare: all that is normal.
-Foreign are
+requests fail, some are slow, jobs run every ten minutes, and now and then a part says something rare: all that is normal.
+The log is of a day and a half, so that no hour is new, and its stamps have no date: one that has
+never been there before would be foreign in every line. Foreign are
 
 - `trace`: the lines of a stack trace, of Python or Java, behind an error,
 - `other`: a line of another service: nginx, syslog, PostgreSQL, a kernel,
@@ -30,6 +31,9 @@ from charrnn.files.atomic import make_folder, write_text
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 KINDS = {"trace": 1, "other": 3, "attack": 3, "value": 3}
 """What an event may be, and how often it is beside the others: a stack trace has several lines."""
+EVERY = timedelta(minutes=10)
+"""How often jobs run."""
+
 FOREIGN_EVENTS = 15  # per thousand lines
 
 PATHS = (
@@ -115,16 +119,16 @@ class Service:
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
         self._now = BEGIN
-        self._minute = BEGIN
+        self._jobs_ran = BEGIN
 
     def lines(self) -> Iterator[str]:
         """Its normal log, without an end."""
         while True:
             hour = self._now.hour + self._now.minute / 60
-            rate = 0.9 + 0.6 * math.sin((hour - 9) / 24 * 2 * math.pi)  # requests per second
+            rate = 0.045 + 0.03 * math.sin((hour - 9) / 24 * 2 * math.pi)  # requests per second
             self._pass(self._random.expovariate(rate))
-            if self._now - self._minute >= timedelta(minutes=1):
-                self._minute = self._now
+            if self._now - self._jobs_ran >= EVERY:
+                self._jobs_ran = self._now
                 yield from self._job()
             if self._random.random() < 0.04:
                 yield self._chatter()
@@ -140,7 +144,7 @@ class Service:
 
     def line(self, level: str, part: str, rest: str) -> str:
         """A line of its log at the present time."""
-        stamp = self._now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{self._now.microsecond // 1000:03d}Z"
+        stamp = self._now.strftime("%H:%M:%S.") + f"{self._now.microsecond // 1000:03d}"
         return f"{stamp} {level:<5} {part:<5} {rest}"
 
     def path(self, pattern: str) -> str:
