@@ -5,9 +5,9 @@
 writes `normal.log`, `watched.log`, which goes on where that ends and has foreign lines in it, and `truth.jsonl`: for
 every foreign line of `watched.log` its number and its kind. A service of orders takes requests at a rate that changes
 with the hour; each leaves lines of several parts of it (api, auth, cache, db), with an id that they share. Some
-requests fail, some are slow, jobs run every ten minutes, and now and then a part says something rare: all that is normal.
-The log is of a day and a half, so that no hour is new, and its stamps have no date: one that has
-never been there before would be foreign in every line. Foreign are
+requests fail, some are slow, jobs run every ten minutes, and now and then a part says something rare: all that is
+normal. The log is of a day and a half, so that no hour is new, and its stamps have no date: one that has never been
+there before would be foreign in every line. Foreign are
 
 - `trace`: the lines of a stack trace, of Python or Java, behind an error,
 - `other`: a line of another service: nginx, syslog, PostgreSQL, a kernel,
