@@ -27,6 +27,12 @@ VECTORS_TOLD = (
     "both words have vectors; the interval of 95 % is of a bootstrap over those pairs. Higher is better. gensim learns "
     "from the same words with the same settings, in one thread as well.\n"
 )
+ANOMALIES_TOLD = (
+    "Foreign lines in a log, found by a model of the normal log. The threshold is chosen by validation lines alone "
+    "(`--anomalies auto`: one in a thousand of them is above it); the average precision looks at the order of the "
+    "scores and needs none. The reference is the average precision of the plain mean of nats per symbol. Higher is "
+    "better.\n"
+)
 KNOWN = ("config", "commit", "machine", "device", "threads", "torch", "seeds")
 
 
@@ -136,10 +142,24 @@ def vectors_table(records: Records) -> str:
     return table(head, rows) if rows else ""
 
 
+def anomalies_table(records: Records) -> str:
+    """The rows of foreign lines that are found."""
+    rows = []
+    for name, record in records.items():
+        figures = record["figures"]
+        if "average_precision" in figures:
+            found = [f"{figures[key]:.4f}" for key in ("precision", "recall", "f1", "average_precision")]
+            counts = f"{figures['foreign_lines']:,} of {figures['lines']:,}"
+            link = f"[{name}](#{anchor(name, record)})"
+            rows.append([link, title(record), *found, counts, reference(record), machine(record)])
+    head = ["row", "system", "precision", "recall", "F1", "average precision", "foreign lines", "reference", "machine"]
+    return table(head, rows) if rows else ""
+
+
 def headline(record: dict[str, Any]) -> float:
     """The figure by which rows are held against each other."""
     figures = record["figures"]
-    names = ("valid_nats", "test_accuracy", "test_mse", "spearman")
+    names = ("valid_nats", "test_accuracy", "test_mse", "spearman", "average_precision")
     return float(next(figures[name] for name in names if name in figures))
 
 
@@ -199,6 +219,7 @@ def sections(records: Records) -> list[tuple[str, str]]:
         (RATINGS, ratings_table(records)),
         (LABELS_TOLD, labels_table(records)),
         (VECTORS_TOLD, vectors_table(records)),
+        (ANOMALIES_TOLD, anomalies_table(records)),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import anomalies
 import labels
 import measure
 import wordsim
@@ -256,5 +257,8 @@ ROWS = {
     ),
     "E4-cbow": Row(
         "word vectors: CBOW, the same texts", "configs/vectors/cbow.yaml", wordsim.measured, needs="word-vectors"
+    ),
+    "anomalies": Row(
+        "foreign lines in a service's log, by `charrnn score`", "configs/craft/logs.yaml", anomalies.found
     ),
 }

@@ -90,12 +90,13 @@ def named(vectors: NamedVectors, row: int) -> dict[str, Any]:
     return {vectors.thing: vectors.names[row], **title}
 
 
-def write(text: str) -> None:
+def write(text: str, painted: bool = False) -> None:
     """Put a piece of the result on standard output, at once; errors as those of `Output.write`.
 
-    On a terminal nothing that comes from a text, a table or a model can steer it; elsewhere a text is what it is.
+    On a terminal nothing that comes from a text, a table or a model can steer it; elsewhere a text is what it is. What
+    is `painted` has been made safe already, and holds colours of ours.
     """
-    if sys.stdout.isatty():
+    if not painted and sys.stdout.isatty():
         from charrnn.logs.console import printable
 
         text = printable(text)

@@ -27,6 +27,8 @@ from charrnn.cli import (
     report,
     runs,
     sample,
+    score,
+    suggest,
     train,
     tune,
     watch,
@@ -51,6 +53,8 @@ app.command("tune")(tune.tune)
 app.command("pseudolabel")(pseudolabel.pseudolabel)
 app.command("sample")(sample.sample)
 app.command("export")(export.export)
+app.command("score")(score.score)
+app.command("suggest")(suggest.suggest)
 app.command("recommend")(recommend.recommend)
 app.command("baseline")(baseline.baseline)
 app.command("neighbours")(neighbours.neighbours)

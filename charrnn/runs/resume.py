@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -13,11 +13,13 @@ from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.load import Loaded, flatten
 from charrnn.config.render import flow
 from charrnn.config.schema import Config, RecurrentTrain, config_from, is_by_content
-from charrnn.contracts import Corpus
 from charrnn.corpus.ready import named_by
 from charrnn.errors import ConfigError, DataError
 from charrnn.runs.use import config_of
 from charrnn.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from charrnn.contracts import Corpus  # it loads torch, and what is here does not need it
 
 TAKES_EFFECT, REFUSED = "takes effect", "refused"
 _WIDEST = 32

@@ -76,12 +76,12 @@ def file_digest(file: SourceFile, on_block: Callable[[int], None]) -> tuple[int,
         return raw.count, raw.hash.hexdigest()
 
 
-def read_blocks(file: SourceFile, sha256: str, on_block: Callable[[int], None]) -> Iterator[bytes]:
+def read_blocks(file: SourceFile, sha256: str | None, on_block: Callable[[int], None]) -> Iterator[bytes]:
     """The content of `file` in blocks, unpacked if it is gzip.
 
     Args:
         file: what to read.
-        sha256: the digest that the file had when it was looked at first.
+        sha256: the digest that the file had when it was looked at first; None where it is read only once.
         on_block: hears of the bytes of the file read so far, packed ones where it is packed.
 
     Raises:
@@ -94,7 +94,7 @@ def read_blocks(file: SourceFile, sha256: str, on_block: Callable[[int], None]) 
         for block in _unpacked(raw, file.label) if packed else iter(lambda: raw.read(BLOCK), b""):
             yield block
             on_block(raw.count)
-        if raw.hash.hexdigest() != sha256:
+        if sha256 is not None and raw.hash.hexdigest() != sha256:
             raise DataError(
                 "the source was changed while it was read",
                 where=file.label,

@@ -19,7 +19,7 @@ from charrnn.files.atomic import beside, make_folder, storage_errors
 from charrnn.text.blocks import BLOCK, SourceFile, read_errors
 from charrnn.text.builtin import builtin, known, known_files
 from charrnn.text.download import download, file_name
-from charrnn.text.watch import Watch
+from charrnn.text.watch import Check, Watch
 
 _PATIENCE_SECONDS = 0.2
 
@@ -92,10 +92,11 @@ def _downloaded(url: str, sha256: str | None, corpora: Path, watch: Watch) -> So
     return Source(_short(_stem(file_name(url))), (SourceFile(url, path),))
 
 
-def _typed(watch: Watch) -> bytes:
-    """The next bytes of standard input; while none come, the work can be stopped."""
+def typed(check: Check) -> bytes:
+    """The next bytes of standard input, none at its end; while none come, `check` is called again and again, and may
+    raise to stop."""
     while not select.select([sys.stdin], [], [], _PATIENCE_SECONDS)[0]:
-        watch.check()
+        check()
     return os.read(sys.stdin.fileno(), BLOCK)
 
 
@@ -106,7 +107,7 @@ def _spooled(folder: Path, watch: Watch) -> Iterator[Path]:
     spool = beside(folder / "stdin")
     try:
         with storage_errors(folder), spool.open("wb") as file:
-            while block := _typed(watch):
+            while block := typed(watch.check):
                 file.write(block)
                 watch.block("read", file.tell(), None)
         yield spool

@@ -24,7 +24,7 @@ def whole_words(blocks: Iterable[str]) -> Iterator[str]:
     held = ""
     for block in blocks:
         text = held + block
-        cut = len(text) - _unfinished(text)
+        cut = len(text) - unfinished_word(text)
         if cut:
             yield text[:cut]
         held = text[cut:]
@@ -32,7 +32,7 @@ def whole_words(blocks: Iterable[str]) -> Iterator[str]:
         yield held
 
 
-def _unfinished(text: str) -> int:
+def unfinished_word(text: str) -> int:
     """The length of a word at the end of `text` that further letters would still belong to.
 
     `text` begins where a unit begins, so the words of a run are counted from the first character of the run.

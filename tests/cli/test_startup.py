@@ -59,6 +59,8 @@ def probe(folder: Path, *arguments: str, text: str = "") -> tuple[int, bool, str
         (["watch"], 2),
         (["report"], 2),
         (["export", "--format", "web"], 2),
+        (["score", "runs/none"], 2),
+        (["suggest", "runs/none"], 2),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
 )
@@ -86,6 +88,9 @@ def test_sampling_never_loads_torch_and_training_does(tmp_path: Path) -> None:
     assert probe(tmp_path, "sample", "--length", "5", *more)[:2] == (0, False)
     assert probe(tmp_path, "sample", "--length", "5", "--beam", "2")[:2] == (0, False)
     assert probe(tmp_path, "neighbours", "runs/tiny", "t")[:2] == (0, False)
+    assert probe(tmp_path, "score", "runs/tiny", text="the cat")[:2] == (0, False)
+    assert probe(tmp_path, "score", "runs/tiny", "--anomalies", "9", text="the cat")[:2] == (2, False)  # too few lines
+    assert probe(tmp_path, "suggest", "runs/tiny", "--measure", "valid", "--length", "9")[:2] == (0, False)
     assert probe(tmp_path, "embeddings", "--method", "pca")[:2] == (0, False)
     assert probe(tmp_path, "runs")[:2] == (0, False)
     assert probe(tmp_path, "path", "corpus")[:2] == (0, False)

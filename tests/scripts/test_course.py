@@ -265,6 +265,20 @@ def test_rows_over_labels_are_measured_by_seeds_or_by_folds(checkout: Path, monk
     assert "higher is better" in drawn
 
 
+def test_foreign_lines_are_held_against_the_truth(checkout: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "charrnn", in_this_process)
+    place = Place("runs/quick", quick=True, settings=(f"corpus.source={text}", "corpus.split=[0.8,0.2,0]"))
+    record = results.complete("anomalies", results.measured("anomalies", place, commit="none"), {})
+    figures = record["figures"]
+    truth = (checkout / "runs/quick/service-log/truth.jsonl").read_text().splitlines()
+    watched = (checkout / "runs/quick/service-log/watched.log").read_text().splitlines()
+    assert (figures["foreign_lines"], figures["lines"]) == (len(truth), len(watched))
+    assert figures["calibration_lines"] >= 50
+    drawn = page.page({"anomalies": record})
+    assert f"| {figures['average_precision']:.4f} | {len(truth)} of {len(watched)} |" in drawn
+    assert f"{record['reference']['value']} (mean nats per symbol)" in drawn
+
+
 def test_self_training_reads_the_items_of_the_corpus(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("sklearn")
     import selftraining
