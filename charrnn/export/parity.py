@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,8 @@ from charrnn.errors import CheckpointError
 from charrnn.export.heldout import steps
 from charrnn.export.tables import Tables
 from charrnn.runs.use import OpenModel
-from charrnn.sample.decode import Stepper, generate
+from charrnn.sample.decode import Stepper
+from charrnn.sample.several import several
 from charrnn.sample.surprise import nats
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.text.watch import Check
@@ -57,8 +57,10 @@ def sequences(model: OpenModel, tables: Tables, check: Check) -> Sequences:
     """Three rows of symbols that the model writes, 200 each, with what it makes of them."""
     length = steps(tables.window, _LENGTH)
     options = Sample(length=length, temperature=1.0)
-    drawn = [list(islice(generate(model.network, [], options, row, check), length)) for row in range(_ROWS)]
-    ids_BN = np.array(drawn, np.int64)
+    rows: list[list[int]] = [[] for _ in range(_ROWS)]
+    for drawn in several(model.network, model.vocabulary, [], options, range(_ROWS), check):
+        rows[drawn.stream].append(drawn.symbol)
+    ids_BN = np.array(rows, np.int64)
     scores_BNV = _scores(model.network, ids_BN, check)
     nats_NB = [nats(scores_BNV[:, n], ids_BN[:, n]) for n in range(length)]
     return Sequences(ids_BN, np.stack(nats_NB, 1), scores_BNV)
