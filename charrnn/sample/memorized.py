@@ -142,7 +142,8 @@ def _maximal(lengths_N: np.ndarray, starts_N: np.ndarray) -> list[tuple[int, int
 def _whole(
     spans: Sequence[tuple[int, int, int]], query_N: np.ndarray, widths_N: np.ndarray, least: int
 ) -> list[tuple[int, int, int]]:
-    """The passages without the bytes of characters that are not complete in them; those long enough."""
+    """The passages without the bytes of characters that are not complete in them; those long enough, and, of those that
+    have become parts of others, none."""
     kept = []
     for first, end, where in spans:
         start, stop = first, end
@@ -154,7 +155,9 @@ def _whole(
                 stop -= 1
         if widths_N[start:stop].sum() >= least:
             kept.append((start, stop, where + start - first))
-    return kept
+    kept.sort(key=lambda span: (span[0], -span[1]))
+    reached = np.maximum.accumulate([0, *(stop for _, stop, _ in kept)]).tolist()
+    return [span for span, before in zip(kept, reached, strict=False) if span[1] > before]
 
 
 def _places(where: np.ndarray, tokens: np.ndarray, vocabulary: Vocabulary) -> list[tuple[int, int]]:

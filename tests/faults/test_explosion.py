@@ -170,9 +170,9 @@ def test_a_validation_that_is_none_never_becomes_the_best(
 ) -> None:
     calls, sound = [0], loop.evaluate
 
-    def evaluate(*arguments: Any) -> Evaluation | None:
+    def evaluate(*arguments: Any, **world: Any) -> Evaluation | None:
         calls[0] += 1
-        result = sound(*arguments)
+        result = sound(*arguments, **world)
         assert result is not None
         return dataclasses.replace(result, mean=value) if calls[0] == 3 else result
 

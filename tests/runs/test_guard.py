@@ -178,10 +178,10 @@ def test_a_validation_loss_that_is_not_finite_sends_the_run_back_too(
 ) -> None:
     calls, sound = 0, loop.evaluate
 
-    def evaluate(*arguments: Any) -> Evaluation | None:
+    def evaluate(*arguments: Any, **world: Any) -> Evaluation | None:
         nonlocal calls
         calls += 1
-        result = sound(*arguments)
+        result = sound(*arguments, **world)
         assert result is not None
         return dataclasses.replace(result, mean=math.nan) if 2 < calls <= 2 + times else result
 

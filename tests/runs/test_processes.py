@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import CASES, close, furnish, prepared
+from company import start, together
 from nursery import Nursery, nursery
-from peers import start, together
 
 from charrnn.checkpoint.layout import TENSORS, checkpoints
 from charrnn.checkpoint.read import Checkpoint
@@ -121,8 +121,8 @@ def test_a_run_goes_on_with_another_number_of_processes(processes: Nursery, plac
 def stopping(processes: Nursery, place: Path, size: int, arguments: list[str], environ: dict[str, str]) -> list[Any]:
     """The program in so many processes, of which the last one gets a SIGTERM in front of a certain step."""
     if size == 1:
-        return [processes.run("peers:charrnn_stopping", place, *arguments, **environ)]
-    children = start(processes, place, size, "peers:charrnn_stopping", *arguments, **environ)
+        return [processes.run("company:charrnn_stopping", place, *arguments, **environ)]
+    children = start(processes, place, size, "company:charrnn_stopping", *arguments, **environ)
     return [child.wait() for child in children]
 
 
@@ -185,7 +185,7 @@ def test_only_training_is_shared(processes: Nursery, place: Path) -> None:
 @pytest.mark.slow
 def test_torchrun_as_it_is_typed_and_its_restart_goes_on(place: Path) -> None:
     """One process dies at its first life's 23rd step; torchrun starts both again, and they go on by themselves."""
-    script = "import os, peers, sys; os.environ['CHARRNN_TEST_DEATH'] = '23'; peers.charrnn_stopping(*sys.argv[1:])"
+    script = "import company, os, sys; os.environ['CHARRNN_TEST_DEATH'] = '23'; company.charrnn_stopping(*sys.argv[1:])"
     (place / "typed.py").write_text(script, encoding="utf-8")
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
