@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo course test check lint format schema results bench soak schedules clean distclean
+.PHONY: help setup demo course test check lint format schema results readme bench soak schedules clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench: setup  ## time charrnn side by side with plain torch, and print the ratio
 
 soak: setup  ## try every fault hundreds of times, and record it in docs/reliability.md (long; QUICK=1: a few, unrecorded)
 	@$(BIN)/python scripts/soak.py $(if $(QUICK),--quick) --processes 2
+
+readme: setup  ## make the README's pictures, sample and table again, from the demo's run
+	$(BIN)/python scripts/readme.py
 
 schedules: setup  ## draw docs/schedules.svg, a picture of every learning-rate schedule
 	$(BIN)/python scripts/draw_schedules.py

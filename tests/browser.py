@@ -45,8 +45,8 @@ def picture(
 ) -> None:
     """A PNG of the page in a window of this size."""
     shade = ["--blink-settings=preferredColorScheme=0"] if dark else []
-    budget = f"--virtual-time-budget={milliseconds}"
-    _chromium(page, f"--window-size={width},{height}", f"--screenshot={to}", budget, *shade)
+    options = [f"--virtual-time-budget={milliseconds}", "--run-all-compositor-stages-before-draw", *shade]
+    _chromium(page, f"--window-size={width},{height}", f"--screenshot={to}", *options)
 
 
 def _chromium(page: Path | str, *options: str) -> subprocess.CompletedProcess[str]:
