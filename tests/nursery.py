@@ -75,15 +75,15 @@ class Nursery:
             env=environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
 
-    def start(self, function: str, folder: Path, *arguments: Any, **environ: str) -> Child:
-        """Begin `module:function` in a child whose working folder is `folder`; a value that it returns is dropped, and
-        SystemExit is its exit code."""
-        order = {"run": function, "folder": str(folder), "arguments": arguments, "environ": environ}
+    def start(self, function: str, folder: Path, *arguments: Any, heard: str = "", **environ: str) -> Child:
+        """Begin `module:function` in a child whose working folder is `folder`, with the text `heard` on its standard
+        input; a value that it returns is dropped, and SystemExit is its exit code."""
+        order = {"run": function, "folder": str(folder), "arguments": arguments, "environ": environ, "heard": heard}
         return Child(self, self._ask(order)["pid"])
 
-    def run(self, function: str, folder: Path, *arguments: Any, **environ: str) -> End:
+    def run(self, function: str, folder: Path, *arguments: Any, heard: str = "", **environ: str) -> End:
         """The same, to its end."""
-        return self.start(function, folder, *arguments, **environ).wait()
+        return self.start(function, folder, *arguments, heard=heard, **environ).wait()
 
     def close(self) -> None:
         self._process.communicate()
@@ -134,6 +134,7 @@ def _fork(order: dict[str, Any]) -> dict[str, Any]:
     said = folder / (".said" + order["environ"].get("RANK", ""))  # several may work in one folder
     said.mkdir(exist_ok=True)
     born = time.monotonic()
+    sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
         code = 1
@@ -152,9 +153,10 @@ def _fork(order: dict[str, Any]) -> dict[str, Any]:
 def _live(order: dict[str, Any], folder: Path, said: Path) -> int:
     os.chdir(folder)
     os.environ.update(order["environ"])
-    devices = (os.devnull, os.O_RDONLY), (said / "out", os.O_WRONLY), (said / "err", os.O_WRONLY)
-    for number, (path, flags) in enumerate(devices):
-        os.dup2(os.open(path, flags | os.O_CREAT | os.O_TRUNC, 0o644), number)
+    (said / "in").write_text(order["heard"], encoding="utf-8")
+    os.dup2(os.open(said / "in", os.O_RDONLY), 0)
+    for number, name in enumerate(("out", "err"), 1):
+        os.dup2(os.open(said / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), number)
     module, _, name = order["run"].partition(":")
     try:
         getattr(importlib.import_module(module), name)(*order["arguments"])

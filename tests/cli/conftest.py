@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from nursery import Nursery, nursery
 
 TINY = """\
 corpus: {source: text.txt}
@@ -21,27 +21,26 @@ sample: {length: 10}
 
 @dataclass
 class Shell:
-    """A folder with a text and a config, and the program as a user calls it."""
+    """A folder with a text and a config, and the program as a user calls it.
+
+    A call is a process of its own, at the price of a fork; `start` begins one with nothing in it but Python.
+    """
 
     path: Path
+    processes: Nursery
     environ: dict[str, str] = field(default_factory=dict)
+
+    def at(self, path: Path) -> Shell:
+        """The same in another folder."""
+        return replace(self, path=path)
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "charrnn", *arguments]
 
     def __call__(self, *arguments: str, text: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.path,
-            env=os.environ | self.environ,
-            input=text,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
-        return done
+        end = self.processes.run("nursery:charrnn", self.path, *arguments, heard=text, **self.environ)
+        assert end.code == code, (end.code, end.out, end.err)
+        return subprocess.CompletedProcess(list(arguments), end.code, end.out, end.err)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -49,20 +48,26 @@ class Shell:
         )
 
 
+@pytest.fixture(scope="session")
+def processes() -> Iterator[Nursery]:
+    with nursery() as made:
+        yield made
+
+
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
+def shell(tmp_path: Path, processes: Nursery) -> Shell:
     (tmp_path / "text.txt").write_text("the cat sat on the mat, and the dog ate it.\n" * 30)
     (tmp_path / "tiny.yaml").write_text(TINY)
-    return Shell(tmp_path)
+    return Shell(tmp_path, processes)
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+def trained(tmp_path_factory: pytest.TempPathFactory, processes: Nursery) -> Shell:
     """A folder with a finished run; tests must not change it."""
     path = tmp_path_factory.mktemp("trained")
     (path / "text.txt").write_text("the cat sat on the mat, and the dog ate it.\n" * 30)
     (path / "tiny.yaml").write_text(TINY)
-    shell = Shell(path)
+    shell = Shell(path, processes)
     shell("train", "tiny.yaml", "--quiet")
     return shell
 

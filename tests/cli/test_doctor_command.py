@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def copy(trained: Shell, tmp_path: Path) -> Shell:
     """A copy of a finished run, to be damaged."""
     shutil.copytree(trained.path, tmp_path / "copy")
-    return type(trained)(tmp_path / "copy")
+    return trained.at(tmp_path / "copy")
 
 
 def test_a_whole_run_and_its_corpus_are_exit_0(trained: Shell) -> None:

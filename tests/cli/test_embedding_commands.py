@@ -31,7 +31,7 @@ def words(tmp_path_factory: pytest.TempPathFactory, trained: Shell) -> Shell:
     path = tmp_path_factory.mktemp("words")
     (path / "text.txt").write_text(TEXT)
     (path / "words.yaml").write_text(WORDS)
-    shell = type(trained)(path)
+    shell = trained.at(path)
     shell("train", "words.yaml", "--quiet")
     return shell
 

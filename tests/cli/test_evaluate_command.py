@@ -20,7 +20,7 @@ DYNAMIC = ("--dynamic", "--set", "evaluate.dynamic={lr: 1e-3, segment: 5, statis
 def copied(trained: Shell, tmp_path: Path) -> Shell:
     """The trained run, for a test that changes it."""
     shutil.copytree(trained.path, tmp_path / "copy")
-    return type(trained)(tmp_path / "copy")
+    return trained.at(tmp_path / "copy")
 
 
 def block(stderr: str) -> str:

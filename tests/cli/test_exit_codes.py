@@ -82,7 +82,7 @@ def test_no_such_device(shell: Shell) -> None:
 @pytest.mark.slow
 def test_a_damaged_checkpoint_is_named_and_another_offered(trained: Shell, tmp_path: Path) -> None:
     shutil.copytree(trained.path, tmp_path / "copy")
-    trained = type(trained)(tmp_path / "copy")
+    trained = trained.at(tmp_path / "copy")
     run = trained.path / "runs" / "tiny"
     best = run / "checkpoints" / (run / "best").read_text().strip()
     data = bytearray((best / "model.safetensors").read_bytes())
@@ -97,7 +97,7 @@ def test_a_damaged_checkpoint_is_named_and_another_offered(trained: Shell, tmp_p
 @pytest.mark.slow
 def test_a_changed_vocabulary_on_resume(trained: Shell, tmp_path: Path) -> None:
     shutil.copytree(trained.path, tmp_path / "copy")
-    trained = type(trained)(tmp_path / "copy")
+    trained = trained.at(tmp_path / "copy")
     (trained.path / "text.txt").write_text("the cow sat on the mat, and the dog ate it!\n" * 30)
     arguments = ("train", "tiny.yaml", "--resume", "--set", "train.max_steps=20")
     assert "vocabulary" in block(trained(*arguments, code=3).stderr)

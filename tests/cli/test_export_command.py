@@ -24,7 +24,7 @@ FILES = ["model.onnx", "vocabulary.json", "interface.json", "parity.json", "READ
 def elsewhere(trained: Shell, tmp_path: Path) -> Shell:
     """A folder without a run, whose corpora are those of the finished run."""
     (tmp_path / "corpora").symlink_to(trained.path / "corpora")
-    return type(trained)(tmp_path)
+    return trained.at(tmp_path)
 
 
 def test_a_graph_goes_to_exports_and_its_difference_is_printed(trained: Shell, elsewhere: Shell) -> None:
@@ -95,7 +95,7 @@ def test_what_does_not_fit_is_refused(trained: Shell, arguments: list[str], code
 
 
 def test_the_last_checkpoint_stands_in_for_the_best_and_none_for_none(trained: Shell, tmp_path: Path) -> None:
-    shell = type(trained)(tmp_path)
+    shell = trained.at(tmp_path)
     shutil.copytree(trained.path / "runs" / "tiny", tmp_path / "run")
     (tmp_path / "run" / "best").unlink()
     assert "(last)" in shell("export", "run", "--format", "web").stderr
@@ -109,6 +109,6 @@ def test_other_tasks_are_refused(trained: Shell, tmp_path: Path) -> None:
     documents = {"config": {"config": config, "corpus_digest": "0" * 64, "plan": {}}}
     write_checkpoint(tmp_path / "run" / "checkpoints", 3, {}, documents)
     for form in ("onnx", "web"):
-        done = type(trained)(tmp_path)("export", "run/checkpoints/step-00000003", "--format", form, code=2)
+        done = trained.at(tmp_path)("export", "run/checkpoints/step-00000003", "--format", form, code=2)
         assert "this is for language models only" in done.stderr
         assert "the task of this config is `rate`" in done.stderr

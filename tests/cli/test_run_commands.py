@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def copied(trained: Shell, tmp_path: Path) -> Shell:
     """A folder of its own with the finished run."""
     shutil.copytree(trained.path, tmp_path, dirs_exist_ok=True)
-    return type(trained)(tmp_path)
+    return trained.at(tmp_path)
 
 
 def test_runs_are_listed_for_people_and_for_scripts(copied: Shell) -> None:

@@ -151,7 +151,7 @@ def test_what_is_memorized(trained: Shell) -> None:
 
 def test_without_its_text_a_model_says_how_to_prepare_it(trained: Shell, tmp_path: Path) -> None:
     (tmp_path / "runs").symlink_to(trained.path / "runs")
-    said = type(trained)(tmp_path)("sample", "--memorized", code=3)
+    said = trained.at(tmp_path)("sample", "--memorized", code=3)
     assert said.stdout == ""
     assert "charrnn prepare runs/tiny/config.yaml" in said.stderr
 

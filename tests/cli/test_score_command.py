@@ -34,7 +34,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory, trained: Shell) -> Shell:
         "model: {core: {hidden: 24}, input: {size: 8}}\n"
         "train: {max_steps: 150, optimizer: {lr: 2e-2}, schedule: {kind: constant}}\nsample: {length: 5}\n"
     )
-    shell = type(trained)(path)
+    shell = trained.at(path)
     shell("train", "tiny.yaml", "--quiet")
     return shell
 
@@ -168,7 +168,7 @@ def test_bad_usage_is_one_clear_error(trained: Shell) -> None:
 @pytest.mark.slow
 def test_runs_that_do_not_fit_are_one_clear_error(trained: Shell, tmp_path: Path) -> None:
     shutil.copytree(trained.path, tmp_path / "copy")
-    shell = type(trained)(tmp_path / "copy")
+    shell = trained.at(tmp_path / "copy")
     (shell.path / "runs/tiny/best").unlink()
     assert "(last)" in shell("score", "runs/tiny", text="the").stderr
     (shell.path / "runs/tiny/last").unlink()
