@@ -133,6 +133,12 @@ def _fork(order: dict[str, Any]) -> dict[str, Any]:
     folder = Path(order["folder"])
     said = folder / (".said" + order["environ"].get("RANK", ""))  # several may work in one folder
     said.mkdir(exist_ok=True)
+    for name, text in {
+        "in": order["heard"],
+        "out": "",
+        "err": "",
+    }.items():  # a child may be killed before it opens them
+        (said / name).write_text(text, encoding="utf-8")
     born = time.monotonic()
     sys.stdout.flush()
     pid = os.fork()
@@ -153,10 +159,8 @@ def _fork(order: dict[str, Any]) -> dict[str, Any]:
 def _live(order: dict[str, Any], folder: Path, said: Path) -> int:
     os.chdir(folder)
     os.environ.update(order["environ"])
-    (said / "in").write_text(order["heard"], encoding="utf-8")
-    os.dup2(os.open(said / "in", os.O_RDONLY), 0)
-    for number, name in enumerate(("out", "err"), 1):
-        os.dup2(os.open(said / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), number)
+    for number, (name, flags) in enumerate({"in": os.O_RDONLY, "out": os.O_WRONLY, "err": os.O_WRONLY}.items()):
+        os.dup2(os.open(said / name, flags), number)
     module, _, name = order["run"].partition(":")
     try:
         getattr(importlib.import_module(module), name)(*order["arguments"])
