@@ -94,12 +94,21 @@ def parsed(kind: type[Body], data: bytes, limits: Limits) -> Body:
         raise Refused(400, "the body of the request is not JSON", why=str(error)) from error
     if not isinstance(value, dict):
         raise Refused(400, "the body of the request is not a JSON object")
+    _refuse_broken(value)
     try:
         body = kind.model_validate(value)
     except ValidationError as error:
         raise Refused(400, "\n".join(_said(error))) from error
     body.refuse_beyond(limits)
     return body
+
+
+def _refuse_broken(value: dict[str, Any]) -> None:
+    """Raise for a half of a surrogate pair, which JSON can spell and which is no text."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise Refused(400, "a text of the request has a half of a surrogate pair") from None
 
 
 def _said(error: ValidationError) -> list[str]:

@@ -87,8 +87,7 @@ def _place(origin: str) -> str | None:
 
 def as_json(value: dict[str, Any]) -> bytes:
     """A JSON object on one line."""
-    # what has no UTF-8, a half of a surrogate pair in what a client sent, becomes a question mark
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
 
 
 def answered(value: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 _LEVEL = 6
+_NEVER = re.compile(r"q\s*=\s*0(\.0*)?")
 
 
 class Page:
@@ -40,5 +42,5 @@ def _takes_gzip(accepted: str) -> bool:
     for coding in accepted.lower().split(","):
         name, *parameters = [part.strip() for part in coding.split(";")]
         if name == "gzip":
-            return not any(parameter.replace(" ", "").rstrip("0").rstrip(".") == "q=" for parameter in parameters)
+            return not any(_NEVER.fullmatch(parameter) for parameter in parameters)
     return False

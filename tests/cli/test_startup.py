@@ -60,6 +60,8 @@ def probe(folder: Path, *arguments: str, text: str = "") -> tuple[int, bool, str
         (["report"], 2),
         (["export", "--format", "web"], 2),
         (["score", "runs/none"], 2),
+        (["serve"], 2),
+        (["serve", "--max-samples", "300"], 2),
         (["suggest", "runs/none"], 2),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
