@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -55,6 +55,7 @@ class Api:
             CharRnnError: _answer_error,
             HTTPException: _answer_http,
             ClientLeft: _answer_nobody,
+            ClientDisconnect: _answer_nobody,
             Exception: _answer_bug,
         }
         return Guard(Starlette(routes=routes, exception_handlers=handlers), hosts, say)
@@ -153,7 +154,7 @@ async def _answer_http(request: Request, error: HTTPException) -> Response:
     return answer(Refused(error.status_code, error.detail, where=request.url.path))
 
 
-async def _answer_nobody(request: Request, error: ClientLeft) -> Response:
+async def _answer_nobody(request: Request, error: ClientLeft | ClientDisconnect) -> Response:
     return Response(status_code=499)
 
 

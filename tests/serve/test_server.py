@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -125,6 +126,19 @@ def test_a_stream_arrives_while_it_is_drawn_and_ends_with_its_client(server: Ser
     answer.close()
     status, _ = server.running.ask("POST", "/api/suggest", {"seed": "ab"})
     assert status == 200
+
+
+def test_a_client_that_leaves_in_the_midst_of_its_request_is_no_fault(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = server.running
+    with socket.create_connection(("127.0.0.1", running.port)) as client:
+        client.sendall(f"POST /api/score HTTP/1.1\r\nHost: localhost:{running.port}\r\n".encode())
+        client.sendall(b"Content-Length: 9\r\n\r\n{")
+    assert running.ask("GET", "/none")[0] == 404  # by then the server knows
+    server.stop()
+    assert "POST /api/score 499" in [line.rsplit(" ", 2)[0] for line in running.said]
+    assert caplog.text == ""
 
 
 def test_a_signal_ends_a_stream_with_a_word_and_the_server_with_its_error(model: OpenModel) -> None:
