@@ -57,9 +57,15 @@ class Worker:
             self._stopping = self._news = True
             self._changed.notify()
 
-    def join(self) -> None:
-        """Wait until all work has ended."""
-        self._thread.join()
+    def join(self, seconds: float | None = None) -> None:
+        """Wait until all work has ended.
+
+        Raises:
+            TimeoutError: it has not after so much time.
+        """
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            raise TimeoutError("the worker has not ended")
 
     def sample(self, ticket: Ticket, body: SampleBody) -> None:
         """Make samples; a search is a call.
@@ -117,7 +123,7 @@ class Worker:
     def _wait(self) -> bool:
         """Until there is something to do; whether to go on."""
         with self._changed:
-            while not (self._news or len(self._batch) or self._calls):
+            while not (self._stopping or self._news or len(self._batch) or self._calls):
                 self._changed.wait()
             return not self._stopping
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from serving import LETTERS, Gated, Heard, small, ticking
+from serving import LETTERS, PATIENCE, Gated, Heard, small, ticking
 from smallmodel import Small
 
 from charrnn.errors import DataError, UsageError
@@ -282,6 +282,18 @@ def test_a_fault_ends_what_is_being_drawn_and_not_the_worker() -> None:
     assert isinstance(end, Failed)
     assert str(end.error) == "a fault"
     assert after == alone(length=9)
+
+
+def test_it_stops_though_it_was_just_looking_at_other_news() -> None:
+    class Interrupted(Worker):
+        def _admit(self) -> None:
+            self.stop()
+            super()._admit()
+
+    worker = Interrupted(small(), Limits())
+    worker.start()
+    worker.drop(Heard().ticket)
+    worker.join(PATIENCE)
 
 
 def test_when_it_stops_everybody_is_told_and_nobody_more_is_taken(gate: Gated) -> None:
