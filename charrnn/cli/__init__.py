@@ -1,1 +1,1 @@
-"""Floor 9: one file per command: parse, call one function, print. What a command needs is imported inside it."""
+"""Floor 11: one file per command: parse, call one function, print. What a command needs is imported inside it."""

@@ -28,6 +28,7 @@ from charrnn.cli import (
     runs,
     sample,
     score,
+    serve,
     suggest,
     train,
     tune,
@@ -53,6 +54,7 @@ app.command("tune")(tune.tune)
 app.command("pseudolabel")(pseudolabel.pseudolabel)
 app.command("sample")(sample.sample)
 app.command("export")(export.export)
+app.command("serve")(serve.serve)
 app.command("score")(score.score)
 app.command("suggest")(suggest.suggest)
 app.command("recommend")(recommend.recommend)

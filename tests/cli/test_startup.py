@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,17 @@ def probe(folder: Path, *arguments: str, text: str = "") -> tuple[int, bool, str
     return code, torch, done.stdout
 
 
+def probe_serving(folder: Path) -> tuple[int, bool, str]:
+    """The same of a server that is stopped by Ctrl-C as soon as it listens; of standard output the first line."""
+    command = [sys.executable, "-c", PROBE, "serve", "--port", "0", "--quiet"]
+    child = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    line = child.stdout.readline()
+    child.send_signal(signal.SIGINT)
+    code, torch = json.loads(child.communicate(timeout=60)[1].splitlines()[-1])
+    return code, torch, line
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -60,6 +72,8 @@ def probe(folder: Path, *arguments: str, text: str = "") -> tuple[int, bool, str
         (["report"], 2),
         (["export", "--format", "web"], 2),
         (["score", "runs/none"], 2),
+        (["serve"], 2),
+        (["serve", "--max-samples", "300"], 2),
         (["suggest", "runs/none"], 2),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
@@ -98,3 +112,6 @@ def test_sampling_never_loads_torch_and_training_does(tmp_path: Path) -> None:
     assert probe(tmp_path, "report", "runs/tiny", "--projector")[:2] == (0, False)
     assert probe(tmp_path, "export", "--format", "web", "--half")[:2] == (0, False)
     assert probe(tmp_path, "export", "--format", "onnx", "--int8")[:2] == (0, False)
+    code, torch, address = probe_serving(tmp_path)
+    assert (code, torch) == (130, False)
+    assert address.startswith("http://127.0.0.1:")
