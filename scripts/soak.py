@@ -3,7 +3,8 @@
     scripts/soak.py [--processes N]           try, record in docs/reliability.json, draw docs/reliability.md
     scripts/soak.py --quick [--only WORD]     try as often as the tests of every day, print, record nothing
     scripts/soak.py --only WORD               a soak of the tests with this word in their names; records nothing
-    scripts/soak.py --draw                    draw docs/reliability.md again
+    scripts/soak.py --draw                    draw docs/reliability.md again, with docs/load.json
+                                              (scripts/load.py --json docs/load.json)
 
 It can be run again at any time: a record takes the place of the former one when all has been tried, and not before.
 Exit code 1 says that something was lost or that a test failed, which is in the record as well.
@@ -31,6 +32,7 @@ from recording import ROOT
 from charrnn.files.atomic import write_text
 
 RECORD = ROOT / "docs" / "reliability.json"
+LOAD = ROOT / "docs" / "load.json"
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- soak: drawn by scripts/soak.py from docs/reliability.json -->", "<!-- end of soak -->"
 TESTS = ROOT / "tests" / "faults"
@@ -117,16 +119,29 @@ def well(found: dict[str, Any]) -> bool:
 
 def draw() -> None:
     """Draw the table into docs/reliability.md, whose other text is written by hand."""
-    write_text(PAGE, drawn(PAGE.read_text(encoding="utf-8"), recording.read(RECORD)))
+    write_text(PAGE, drawn(PAGE.read_text(encoding="utf-8"), recording.read(RECORD), recording.read(LOAD)))
 
 
-def drawn(page: str, found: dict[str, Any]) -> str:
-    """The page with the table of this record; raises ValueError where the page has no place for it."""
+def drawn(page: str, found: dict[str, Any], loaded: dict[str, Any] | None = None) -> str:
+    """The page with the table of this record, and with what `scripts/load.py` has recorded; raises ValueError where the
+    page has no place for it."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise ValueError(f"{PAGE.name} has no {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{section(found)}{END}{after}"
+    return f"{before}{BEGIN}\n{section(found)}{of_load(loaded or {})}{END}{after}"
+
+
+def of_load(loaded: dict[str, Any]) -> str:
+    """What a large corpus took, in a sentence; nothing where none was tried."""
+    if not loaded:
+        return ""
+    prepared, trained = loaded["prepare"], loaded["train"]
+    return (
+        f"\nA text of {loaded['source_mb'] / 1000:.1f} GB (`scripts/load.py`) was prepared with at most "
+        f"{prepared['own_peak_mb']:.0f} MB of memory, pages of files left out, and trained on for "
+        f"{trained['steps']} updates with {trained['own_peak_mb']:.0f} MB ({loaded['machine']}).\n"
+    )
 
 
 def section(found: dict[str, Any]) -> str:

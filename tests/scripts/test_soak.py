@@ -156,3 +156,14 @@ def test_the_page_names_tests_that_are_there() -> None:
     named = re.findall(r"`(tests/\S+)`", soak.PAGE.read_text(encoding="utf-8"))
     assert len(named) > 10
     assert [path for path in named if not (soak.ROOT / path).exists()] == []
+
+
+def test_what_a_large_corpus_took_stands_below_the_table() -> None:
+    page = f"above\n{soak.BEGIN}\n{soak.END}\nbelow\n"
+    loaded = {"source_mb": 9984, "machine": "a machine", "prepare": {"own_peak_mb": 61.4}}
+    loaded |= {"train": {"steps": 300, "own_peak_mb": 260.6}}
+    drawn = soak.drawn(page, FOUND, loaded)
+    told = "A text of 10.0 GB (`scripts/load.py`) was prepared with at most 61 MB of memory"
+    assert drawn.index("2026-01-02") < drawn.index(told) < drawn.index(soak.END)
+    assert "300 updates with 261 MB (a machine)" in drawn
+    assert soak.drawn(page, FOUND, {}) == soak.drawn(page, FOUND)
