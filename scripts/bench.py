@@ -24,6 +24,7 @@ from typing import Any
 import contests
 import mixing
 import recording
+import scaling
 import webpage
 from contests import Contest, Side, Size
 from recording import ROOT
@@ -81,6 +82,13 @@ ROWS = {
         "characters/s",
         webpage.writing,
     ),
+    "two-processes": Row(
+        f"training, LSTM {NETWORK}, 64 lanes of 40, by two processes of one thread each",
+        "by one",
+        "characters/s",
+        scaling.training,
+        1.8,
+    ),
     "mix-two": Row(MESSAGES.format("64 + 16"), "one stream of 80 rows", "ms", mixing.steps("64 + 16", "80"), 1.02),
     "mix-three": Row(
         MESSAGES.format("44 + 16 + 4"), "one stream of 64 rows", "ms", mixing.steps("44 + 16 + 4", "64"), 1.02
@@ -112,6 +120,9 @@ that is switched off shows what is left of the ratio without it.
 
 The page row writes in a browser what `charrnn sample` writes in NumPy, from the same weights; that both compute the
 same is a test (`tests/export/`). What is wanted of the page is 200 characters per second.
+
+In the row of two processes both sides train the same network on the same batches, by gloo on one machine; twice the
+rate would be perfect, and 1.8 times is wanted. Timed are the last twelve updates of twenty-four.
 
 The mixing rows train a classifier on batches that hold rows of several sources (`stream.mix`), beside one that reads as
 many rows from a single source, and beside one whose batches are made source by source and then concatenated, as the
