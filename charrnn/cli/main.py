@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import redirect_stdout, suppress
 from typing import Annotated, TextIO, cast
@@ -91,6 +92,19 @@ def root(
 
 def main() -> None:
     """Run the program; every way out has its exit code (README, "Exit codes")."""
+    try:
+        _run()
+    except SystemExit as stop:
+        if common.started_by_torchrun() and isinstance(stop.code, int):
+            # All is written and said. What torch takes down after Python's own end may abort where gloo was at work,
+            # and torchrun would take that for a failure.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(stop.code)
+        raise
+
+
+def _run() -> None:
     with redirect_stdout(cast(TextIO, Output(sys.stdout))):
         try:
             app()

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
 from charrnn.config.schema import Train
 from charrnn.contracts import Stream
@@ -20,8 +21,9 @@ from charrnn.errors import PeerError, UsageError
 from charrnn.runs.plan import device_of
 from charrnn.train.world import World
 
-SIZE = "WORLD_SIZE"
-"""The environment's variable in which torchrun says how many processes there are."""
+SIZE, RESTARTS = "WORLD_SIZE", "TORCHELASTIC_RESTART_COUNT"
+"""The environment's variables in which torchrun says how many processes there are, and how often it has started all of
+them anew."""
 _PATIENCE = timedelta(days=1)
 """How long processes wait for one another, while the first one prepares a large text. One that dies is noticed at
 once."""
@@ -45,8 +47,12 @@ def processes(settings: Train, environ: Mapping[str, str] = os.environ) -> Itera
     device = device_of("cpu" if settings.by_hand else settings.device)
     if device.type == "cuda":
         torch.cuda.set_device(device)
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     try:
-        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
+        store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
+        # torchrun's restarts may share one store, in which the addresses of processes that have died still stand.
+        own = dist.PrefixStore(f"charrnn/{environ.get(RESTARTS, '0')}", store)
+        dist.init_process_group(backend, store=own, rank=rank, world_size=size, timeout=_PATIENCE)
     except (RuntimeError, ValueError) as error:
         raise PeerError("the processes of this run have not found each other", why=str(error)) from error
     yield World(dist.get_rank(), dist.get_world_size(), device)

@@ -111,7 +111,7 @@ def test_what_cannot_be_served_is_refused(trained: Shell, arguments: list[str], 
 
 
 def test_the_last_checkpoint_stands_in_for_the_best_and_none_for_none(trained: Shell, tmp_path: Path) -> None:
-    shell = type(trained)(tmp_path)
+    shell = trained.at(tmp_path)
     shutil.copytree(trained.path / "runs" / "tiny", tmp_path / "run")
     (tmp_path / "run" / "best").unlink()
     with serving(shell, "run", "--port", "0") as (child, line):
@@ -125,5 +125,5 @@ def test_other_tasks_are_refused(trained: Shell, tmp_path: Path) -> None:
     config = config_from({"task": "rate", "corpus": {"source": "ratings.csv"}}).model_dump(mode="json")
     documents = {"config": {"config": config, "corpus_digest": "0" * 64, "plan": {}}}
     write_checkpoint(tmp_path / "run" / "checkpoints", 3, {}, documents)
-    done = type(trained)(tmp_path)("serve", "run/checkpoints/step-00000003", code=2)
+    done = trained.at(tmp_path)("serve", "run/checkpoints/step-00000003", code=2)
     assert "this is for language models only" in done.stderr

@@ -149,7 +149,7 @@ def test_a_page_without_a_place_for_the_table_is_refused() -> None:
 
 def test_the_page_is_drawn_from_the_record() -> None:
     page = soak.PAGE.read_text(encoding="utf-8")
-    assert soak.drawn(page, recording.read(soak.RECORD)) == page
+    assert soak.drawn(page, recording.read(soak.RECORD), recording.read(soak.LOAD)) == page
 
 
 def test_the_page_names_tests_that_are_there() -> None:
