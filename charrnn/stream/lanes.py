@@ -12,7 +12,7 @@ Shapes: B rows (lanes), T columns.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -49,18 +49,6 @@ class RowPlan:
     starts_BT: np.ndarray
     resets: Mapping[int, np.ndarray]
     rate: float
-
-    def rank(self, rank: int, world: int) -> RowPlan:
-        """The rows of one process out of `world`; joined in order, the ranks' rows are all rows."""
-        cut = np.array_split(np.arange(len(self.start_B)), world)[rank]
-        resets = {column: rows_B[cut] for column, rows_B in self.resets.items()}
-        return replace(
-            self,
-            start_B=self.start_B[cut],
-            length_B=self.length_B[cut],
-            starts_BT=self.starts_BT[cut],
-            resets=resets,
-        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
+
+
+def slices(rows: int, parts: int) -> list[slice]:
+    """Neighbouring rows in so many parts, whose lengths differ by one at most; some are empty where there are fewer
+    rows."""
+    return [slice(*ends) for ends in pairwise(-(-rows * i // parts) for i in range(parts + 1))]
 
 
 def overlap(own: slice, rows: slice) -> slice | None:

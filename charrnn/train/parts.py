@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from charrnn.contracts import Batch, Loss, Task
 from charrnn.models.core import Draws, State
+from charrnn.stream.rows import slices
 from charrnn.train.world import World, together
 
 
@@ -59,8 +59,7 @@ def descend(task: Task, model: nn.Module, batch: Batch, state: State, draws: Dra
 
 def cut(rows: int, parts: int) -> list[slice]:
     """Neighbouring rows in parts of about the same length; none is empty."""
-    parts = min(rows, parts)
-    return [slice(*ends) for ends in pairwise(-(-rows * i // parts) for i in range(parts + 1))]
+    return slices(rows, min(rows, parts))
 
 
 def joined(losses: Sequence[Loss]) -> Loss:

@@ -25,6 +25,7 @@ from charrnn.contracts import Batch
 from charrnn.errors import CharRnnError, Interrupted, PeerError
 from charrnn.models.core import State
 from charrnn.models.norm import SequenceBatchNorm
+from charrnn.stream.rows import slices
 from charrnn.train.interrupt import Interrupt
 
 T = TypeVar("T")
@@ -57,8 +58,7 @@ class World:
 
     def rows(self, count: int) -> slice:
         """Which of so many rows are this process's; some processes have one more than others, if need be."""
-        begin, end = (-(-count * rank // self.size) for rank in (self.rank, self.rank + 1))
-        return slice(begin, end)
+        return slices(count, self.size)[self.rank]
 
     def own(self, batch: Batch, state: State | None = None) -> tuple[Batch, State]:
         """This process's rows as a batch, and what of `state`, which is that of all rows, is theirs."""

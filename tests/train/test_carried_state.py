@@ -24,6 +24,7 @@ from charrnn.tasks.positions import Positions
 from charrnn.train.evaluate import evaluate
 from charrnn.train.state import TrainState
 from charrnn.train.step import update
+from charrnn.train.world import World
 
 CPU = torch.device("cpu")
 
@@ -39,7 +40,8 @@ class LaneSlice:
 
     @property
     def rows(self) -> int:
-        return len(self.plan.rows(0).rank(self.rank, self.world).start_B)
+        own = World(self.rank, self.world).rows(self.plan.lanes)
+        return own.stop - own.start
 
     @property
     def steps_per_epoch(self) -> int:
@@ -50,7 +52,7 @@ class LaneSlice:
         return {"lanes": self.rows}
 
     def batch(self, step: int, device: torch.device) -> TokenBatch:
-        return gather(self.tokens, self.plan.rows(step).rank(self.rank, self.world), device)
+        return World(self.rank, self.world).own(gather(self.tokens, self.plan.rows(step), device))[0]
 
 
 class Transparent:
