@@ -19,7 +19,7 @@ from charrnn.export.tables import Tables
 from charrnn.files.regular import open_regular
 from charrnn.runs.use import OpenModel
 from charrnn.sample.decode import Stepper
-from charrnn.sample.surprise import surprises
+from charrnn.sample.reading import nats_of
 from charrnn.text.normal import normalised_text
 from charrnn.text.watch import Check
 
@@ -55,8 +55,7 @@ class HeldOut:
 
     def nats(self, model: Stepper, check: Check) -> float:
         """The mean surprise of their symbols."""
-        (nats_BN,) = surprises(model, [self.ids_BN], check)
-        return float(nats_BN.mean())
+        return float(nats_of(model, self.ids_BN, check).mean())
 
     def cost(self, full: float, narrow: float, word: str) -> dict[str, object]:
         """What the weights in full and in a narrower type, called `word`, come to here, for a report."""

@@ -17,7 +17,7 @@ from charrnn.errors import DataError
 from charrnn.report.told import Told
 from charrnn.runs.baseline import ngram_table
 from charrnn.runs.use import OpenModel, open_model
-from charrnn.sample.surprise import surprises
+from charrnn.sample.reading import nats_of
 from charrnn.text.watch import Check
 
 _SHADES = 9
@@ -85,7 +85,7 @@ def read_passage(told: Told, corpus: TokenCorpus, symbols: int, check: Check) ->
     if len(part.tokens) == 0:
         raise DataError("the validation split is empty", where=corpus.folder)
     ids_N = np.asarray(part.tokens[:symbols], np.int64)
-    nats_N = np.concatenate(list(surprises(model.network, [ids_N], check)))
+    nats_N = nats_of(model.network, ids_N[None], check)[0]
     passage = [_symbol(model, int(id_), float(nats)) for id_, nats in zip(ids_N, nats_N, strict=True)]
     positions, windows = _positions(told, model, part.tokens, check)
     baselines, unmeasured = _baselines(model, corpus, check)
@@ -130,7 +130,7 @@ def _positions(told: Told, model: OpenModel, tokens: np.ndarray, check: Check) -
     count = min(_WINDOWS, len(tokens) // window)
     starts_B = np.linspace(0, len(tokens) - window, count).astype(np.int64)
     ids_BN = np.stack([np.asarray(tokens[start : start + window], np.int64) for start in starts_B])
-    nats_BN = next(iter(surprises(model.network, [ids_BN], check)))
+    nats_BN = nats_of(model.network, ids_BN, check)
     return [float(nats) for nats in nats_BN.mean(axis=0)], count
 
 

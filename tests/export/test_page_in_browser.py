@@ -19,7 +19,7 @@ from charrnn.export import web
 from charrnn.export.tables import tables_of
 from charrnn.export.web import page
 from charrnn.runs.use import OpenModel
-from charrnn.sample.surprise import surprises
+from charrnn.sample.reading import nats_of
 from charrnn.text.normal import normalised_text
 from charrnn.text.vocabulary import Vocabulary
 
@@ -39,8 +39,7 @@ def seen(folder: Path, html: str, script: str = "", milliseconds: int = 5000) ->
 
 
 def nats(model: OpenModel, ids: np.ndarray) -> np.ndarray:
-    (found,) = surprises(model.network, [ids])
-    return found
+    return nats_of(model.network, ids[None])[0]
 
 
 def in_page(model: OpenModel, half: bool = False) -> dict[str, Any]:

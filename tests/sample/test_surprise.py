@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.sample.surprise import surprises
+from charrnn.sample.reading import Reading, nats_of
 from charrnn.scratch.cells import State
 from charrnn.text.vocabulary import Vocabulary
 
@@ -42,13 +42,14 @@ def by_hand(ids: list[int]) -> list[float]:
 @given(st.lists(st.integers(1, V - 1), min_size=1, max_size=12), st.integers(1, 12))
 def test_the_state_is_carried_wherever_the_text_is_cut(ids: list[int], cut: int) -> None:
     blocks = [np.array(ids[:cut]), np.array(ids[cut:], dtype=np.int64)]
-    found = np.concatenate(list(surprises(Small(), blocks)))
+    reading = Reading(Small())
+    found = np.concatenate([reading.read(block[None]).nats[0] for block in blocks])
     assert found == pytest.approx(by_hand(ids), rel=1e-12)
 
 
 def test_texts_side_by_side_are_read_as_each_by_itself() -> None:
     texts = [[1, 2, 3, 4], [5, 5, 1, 2]]
-    (found_BN,) = surprises(Small(), [np.array(texts)])
+    found_BN = nats_of(Small(), np.array(texts))
     assert found_BN.tolist() == [pytest.approx(by_hand(ids), rel=1e-12) for ids in texts]
 
 
@@ -57,11 +58,13 @@ def test_scores_of_any_size_give_no_warning() -> None:
         def step(self, ids_B: np.ndarray, state: State) -> tuple[np.ndarray, State]:
             return np.tile([0.0, 2000.0, -2000.0, 0.0, 0.0, 0.0], (len(ids_B), 1)), state
 
-    (found,) = surprises(Sure(), [np.array([1, 2])])
+    (found,) = nats_of(Sure(), np.array([[1, 2]]))
     assert found.tolist() == [0.0, 4000.0]
 
 
 def test_a_check_may_stop_it_at_every_symbol() -> None:
     looks = []
-    list(surprises(Small(), [np.array([1, 2]), np.array([3])], lambda: looks.append(0)))
+    reading = Reading(Small(), 1, lambda: looks.append(0))
+    for block in ([[1, 2]], [[3]]):
+        reading.read(np.array(block))
     assert len(looks) == 3
