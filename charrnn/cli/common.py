@@ -55,16 +55,6 @@ def load(path: Path, overrides: list[str] | None, console: Console) -> Loaded:
     return loaded
 
 
-def started_by_torchrun() -> bool:
-    """Whether this process is one of several."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
-
-
-def is_first_process() -> bool:
-    """Whether this process is the one that speaks, of all that torchrun has started; one that it did not start is."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 def one_thread_in_numpy() -> None:
     """One thread is the fastest for a single stream; NumPy reads this when it is imported."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

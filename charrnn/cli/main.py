@@ -37,6 +37,7 @@ from charrnn.cli import (
 )
 from charrnn.cli.output import Output, ReaderLeft
 from charrnn.errors import CharRnnError, DivergedError, Interrupted, OutOfMemoryError, StorageError, UsageError
+from charrnn.train.launch import is_first_process, started_by_torchrun
 
 app = typer.Typer(
     name="charrnn",
@@ -84,7 +85,7 @@ def root(
     ] = False,
 ) -> None:
     """Train recurrent character models, and make them useful."""
-    if common.started_by_torchrun() and context.invoked_subcommand != "train":
+    if started_by_torchrun() and context.invoked_subcommand != "train":
         raise UsageError(
             f"`charrnn {context.invoked_subcommand}` is for one process", hint="only `charrnn train` shares its work"
         )
@@ -95,7 +96,7 @@ def main() -> None:
     try:
         _run()
     except SystemExit as stop:
-        if common.started_by_torchrun() and isinstance(stop.code, int):
+        if started_by_torchrun() and isinstance(stop.code, int):
             # All is written and said. What torch takes down after Python's own end may abort where gloo was at work,
             # and torchrun would take that for a failure.
             sys.stdout.flush()
@@ -120,7 +121,7 @@ def _run() -> None:
 
 
 def _report(error: CharRnnError) -> None:
-    if not common.is_first_process() and (error.told or isinstance(error, Interrupted | DivergedError)):
+    if not is_first_process() and (error.told or isinstance(error, Interrupted | DivergedError)):
         return  # the first process says it
     if "--json" in sys.argv and not isinstance(error, Interrupted):
         with suppress(ReaderLeft, StorageError):  # the error itself is what counts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -53,6 +52,7 @@ def train(
     from charrnn.logs.console import Console
     from charrnn.train.deadline import job_end
     from charrnn.train.interrupt import listening
+    from charrnn.train.launch import is_first_process, restarts, started_by_torchrun
 
     if resume and force:
         raise UsageError("--resume and --force exclude one another", hint="choose one of them")
@@ -63,10 +63,10 @@ def train(
     settings = common.on_device(overrides, device)
     settings += ["train.deterministic=true"] if deterministic else []
     settings += [f"train.start_from={start.absolute()}"] if start else []
-    together, first = common.started_by_torchrun(), common.is_first_process()
+    together, first = started_by_torchrun(), is_first_process()
     if check and together:
         raise UsageError("--check is for one process", hint="try it without torchrun")
-    again = together and os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"  # one of the processes had died
+    again = together and restarts() > 0  # one of the processes had died
     mode = "resume" if resume or again else "force" if force else "new"
     echo = _ECHO if together else 0.0
     folder = None

@@ -17,9 +17,7 @@ from charrnn.contracts import Stream
 from charrnn.errors import DeviceError
 from charrnn.models.kernel import obstacle
 from charrnn.models.scan import Form, fastest_form
-
-LOCAL_RANK = "LOCAL_RANK"
-"""The environment's variable in which torchrun says which of a machine's processes this is."""
+from charrnn.train.launch import local_rank
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,7 @@ def device_of(wanted: str) -> torch.device:
     Raises:
         DeviceError: it does not exist here.
     """
-    own = int(os.environ.get(LOCAL_RANK, "0"))  # of several processes on a machine each has a GPU of its own
+    own = local_rank()  # of several processes on a machine each has a GPU of its own
     if wanted == "auto":
         return torch.device(f"cuda:{own}" if torch.cuda.device_count() > own else "cpu")
     device = torch.device(wanted)

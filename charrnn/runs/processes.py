@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -19,29 +18,26 @@ from charrnn.config.schema import Train
 from charrnn.contracts import Stream
 from charrnn.errors import PeerError, UsageError
 from charrnn.runs.plan import device_of
+from charrnn.train.launch import restarts, started_by_torchrun
 from charrnn.train.world import World
 
-SIZE, RESTARTS = "WORLD_SIZE", "TORCHELASTIC_RESTART_COUNT"
-"""The environment's variables in which torchrun says how many processes there are, and how often it has started all of
-them anew."""
 _PATIENCE = timedelta(days=1)
 """How long processes wait for one another, while the first one prepares a large text. One that dies is noticed at
 once."""
 
 
 @contextmanager
-def processes(settings: Train, environ: Mapping[str, str] = os.environ) -> Iterator[World]:
+def processes(settings: Train) -> Iterator[World]:
     """This process among those of its run, as torchrun has it; alone where it was not started by torchrun.
 
     Args:
         settings: the `train:` section.
-        environ: the environment.
 
     Raises:
         DeviceError: the device does not exist here.
         PeerError: the other processes were not found.
     """
-    if int(environ.get(SIZE, "1")) == 1:
+    if not started_by_torchrun():
         yield World()
         return
     device = device_of("cpu" if settings.by_hand else settings.device)
@@ -51,7 +47,7 @@ def processes(settings: Train, environ: Mapping[str, str] = os.environ) -> Itera
     try:
         store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
         # torchrun's restarts may share one store, in which the addresses of processes that have died still stand.
-        own = dist.PrefixStore(f"charrnn/{environ.get(RESTARTS, '0')}", store)
+        own = dist.PrefixStore(f"charrnn/{restarts()}", store)
         dist.init_process_group(backend, store=own, rank=rank, world_size=size, timeout=_PATIENCE)
     except (RuntimeError, ValueError) as error:
         raise PeerError("the processes of this run have not found each other", why=str(error)) from error
