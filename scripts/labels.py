@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from statistics import fmean, stdev
 from typing import Any
 
-from measure import SEEDS, Measured, Place, charrnn, computed_with, conditions, typed
+from measure import SEEDS, Measured, Place, charrnn, conditions, typed
 from recording import ROOT
 
 from charrnn.config.load import load_config
 
 FOLDS = 10
-QUICK_ROUNDS = (
-    "corpus.labelled=20",
-    "train.epochs=null",
-    "train.max_steps=2",
-    "evaluate.every=1000",
-    "pseudo.max_steps=2",
-    "pseudo.rounds=1",
-    "pseudo.seeds=2",
-)
 SCORES = ("accuracy", "macro_f1", "calibration_error")
 
 
@@ -65,48 +55,12 @@ def _scored(
     }
 
 
-def pseudo(place: Place, config: str) -> Measured:
-    """The rounds of `charrnn pseudolabel`, held against their control: the same model trained for as many updates on
-    the labelled items alone."""
-    own = (*place.items.get(load_config(ROOT / config).config.corpus.kind, ()), *(QUICK_ROUNDS if place.quick else ()))
-    settings = [part for key in own for part in ("--set", key)]
-    arguments = ["pseudolabel", config, *settings, "--out", f"{place.runs}/{stem(config)}-pseudo"]
-    found = charrnn(*arguments)
-    by_seed = {f"seed_{seed['seed']}": seed for seed in found["seeds"]}
-    controls = {name: seed["control_figures"] for name, seed in by_seed.items()}
-    gains = [-seed["relative_error_change"] for seed in by_seed.values()]
-    check = charrnn("train", config, *settings, "--check")
-    test = json.loads((ROOT / check["corpus"] / "manifest.json").read_text(encoding="utf-8"))["splits"]["test"]
-    return {
-        "command": typed(arguments),
-        **computed_with(ROOT / found["folder"] / found["seeds"][0]["control"]["student"]["checkpoint"]),
-        "seeds": [seed["seed"] for seed in found["seeds"]],
-        "reference": {
-            "value": round(fmean(score["accuracy"] for score in controls.values()), 4),
-            "source": "its control: as many updates, no pseudo-labels",
-        },
-        "figures": {
-            **figures({name: seed["figures"] for name, seed in by_seed.items()}),
-            "test_accuracy_control": fmean(score["accuracy"] for score in controls.values()),
-            **{f"control_accuracy_{name}": score["accuracy"] for name, score in controls.items()},
-            "test_error_falls_by": fmean(gains),
-            **{f"mcnemar_p_{name}": seed["mcnemar"]["p"] for name, seed in by_seed.items()},
-            **{f"handed_back_round_{name}": seed["handed_back"] for name, seed in by_seed.items()},
-            "test_items": test["end"] - test["start"],
-            "parameters": check["parameters"],
-        },
-    }
-
-
 def figures(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Means, the spread from one training to the next, and the accuracy of each."""
+    """Means, the spread from one training to the next where there are several, and the accuracy of each."""
     means = {f"test_{name}": fmean(score[name] for score in scores.values()) for name in SCORES}
-    return {
-        **means,
-        "test_accuracy_spread": stdev(score["accuracy"] for score in scores.values()),
-        "test_macro_f1_spread": stdev(score["macro_f1"] for score in scores.values()),
-        **{f"test_accuracy_{name}": score["accuracy"] for name, score in scores.items()},
-    }
+    spread = ("accuracy", "macro_f1") if len(scores) > 1 else ()
+    spreads = {f"test_{name}_spread": stdev(score[name] for score in scores.values()) for name in spread}
+    return {**means, **spreads, **{f"test_accuracy_{name}": score["accuracy"] for name, score in scores.items()}}
 
 
 def stem(config: str) -> str:

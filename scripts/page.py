@@ -33,6 +33,11 @@ ANOMALIES_TOLD = (
     "scores and needs none. The reference is the average precision of the plain mean of nats per symbol. Higher is "
     "better.\n"
 )
+ROUNDS_TOLD = (
+    "Rounds of `charrnn pseudolabel` without labels of their own: the error on the test set of what they hand back, "
+    "held against the same model after as many updates without a teacher. Means over seeds, ± is the standard "
+    "deviation. Lower is better.\n"
+)
 KNOWN = ("config", "commit", "machine", "device", "threads", "torch", "seeds")
 
 
@@ -114,6 +119,21 @@ def labels_table(records: Records) -> str:
     return table(head, rows) if rows else ""
 
 
+def rounds_table(records: Records) -> str:
+    """The rows of rounds over pairs and texts: errors, and those of the control."""
+    rows = []
+    for name, record in records.items():
+        figures = record["figures"]
+        if "test_error" in figures:
+            found = [
+                f"{figures[key]:.4f} ± {figures[f'{key}_spread']:.4f}" for key in ("test_error", "test_error_control")
+            ]
+            link = f"[{name}](#{anchor(name, record)})"
+            change = f"{-figures['test_error_falls_by']:+.1%}"
+            rows.append([link, title(record), figures["error"], *found, change, machine(record)])
+    return table(["row", "system", "error", "test", "control", "change", "machine"], rows) if rows else ""
+
+
 def vectors_table(records: Records) -> str:
     """The rows of word vectors: agreement with people, and time."""
     rows = []
@@ -159,7 +179,7 @@ def anomalies_table(records: Records) -> str:
 def headline(record: dict[str, Any]) -> float:
     """The figure by which rows are held against each other."""
     figures = record["figures"]
-    names = ("valid_nats", "test_accuracy", "test_mse", "spearman", "average_precision")
+    names = ("valid_nats", "test_accuracy", "test_mse", "test_error", "spearman", "average_precision")
     return float(next(figures[name] for name in names if name in figures))
 
 
@@ -218,6 +238,7 @@ def sections(records: Records) -> list[tuple[str, str]]:
     return [
         (RATINGS, ratings_table(records)),
         (LABELS_TOLD, labels_table(records)),
+        (ROUNDS_TOLD, rounds_table(records)),
         (VECTORS_TOLD, vectors_table(records)),
         (ANOMALIES_TOLD, anomalies_table(records)),
     ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import anomalies
 import labels
 import measure
+import rounds
 import wordsim
 from measure import Measured, Place
 
@@ -230,12 +231,12 @@ ROWS = {
     "P2-mnist": Row(
         "MNIST, 1,000 labels: pseudo-labels for the rest of the training set",
         "configs/pseudo/mnist-1000.yaml",
-        labels.pseudo,
+        rounds.labelled,
     ),
     "P2-sms": Row(
         "messages, 100 labels: pseudo-labels for the rest of the training set",
         "configs/pseudo/sms-100.yaml",
-        labels.pseudo,
+        rounds.labelled,
         needs="sms-spam",
     ),
     "P2-mnist-sklearn": Row(
@@ -248,6 +249,22 @@ ROWS = {
         "configs/pseudo/sms-100.yaml",
         self_training,
         needs="sms-spam",
+    ),
+    "P2-mnist-course": Row(
+        "MNIST, all labels, and the test pictures with pseudo-labels (transductive, as the course did: no headline)",
+        "configs/pseudo/mnist-course.yaml",
+        rounds.labelled,
+    ),
+    "P2-ratings": Row(
+        "pairs that nobody has rated, rated by three models that agree",
+        "configs/pseudo/ratings.yaml",
+        rounds.rated,
+        needs=MOVIELENS,
+    ),
+    "P5": Row(
+        "LSTM 112 learns what LSTM 256, the row demo, predicts of their text",
+        "configs/pseudo/distil-large.yaml",
+        rounds.distilled,
     ),
     "E4": Row(
         "word vectors: skip-gram on the shared texts joined",

@@ -16,6 +16,7 @@ import page
 import pytest
 import recording
 import results
+import rounds
 import rows
 import wordsim
 from labelling import idx
@@ -38,6 +39,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(measure, "ROOT", tmp_path)
     monkeypatch.setattr(results, "ROOT", tmp_path)
     monkeypatch.setattr(labels, "ROOT", tmp_path)
+    monkeypatch.setattr(rounds, "ROOT", tmp_path)
     monkeypatch.setattr(results, "RESULTS", tmp_path / "docs" / "results.json")
     monkeypatch.setattr(results, "README", tmp_path / "README.md")
     monkeypatch.setattr(results, "MEASURED", tmp_path / "runs" / "measured")
@@ -54,7 +56,7 @@ def text(checkout: Path) -> str:
 
 def ratings(checkout: Path) -> tuple[str, ...]:
     """The settings that give a config over ratings a small table."""
-    rows = "".join(f"{i % 17},{i % 23},{1 + i % 9 / 2}\n" for i in range(400))
+    rows = "".join(f"{i % 17},{i % 23},{1 + i % 9 / 2}\n" for i in range(600) if i % 3)
     (checkout / "ratings.csv").write_text(f"userId,movieId,rating\n{rows}", encoding="utf-8")
     return f"corpus.source={checkout / 'ratings.csv'}", "corpus.names=null"
 
@@ -110,6 +112,7 @@ REAL = measure.charrnn
 def test_every_row_runs_for_a_few_steps(checkout: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "charrnn", in_this_process)
     monkeypatch.setattr(labels, "charrnn", in_this_process)
+    monkeypatch.setattr(rounds, "charrnn", in_this_process)
     pytest.importorskip("sklearn")
     monkeypatch.setattr("selftraining.ROOT", checkout)
     settings = (f"corpus.source={text}", "corpus.split=[0.8,0.2,0]")
@@ -296,7 +299,7 @@ def test_self_training_reads_the_items_of_the_corpus(checkout: Path, monkeypatch
 
 
 def test_pseudo_labels_are_held_against_their_control(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labels, "charrnn", in_this_process)
+    monkeypatch.setattr(rounds, "charrnn", in_this_process)
     place = Place("runs/quick", quick=True, items=items(checkout))
     record = results.complete("P2-sms", results.measured("P2-sms", place, commit="none"), {})
     figures, result = record["figures"], json.loads((checkout / "runs/quick/sms-100-pseudo/result.json").read_text())
@@ -310,6 +313,25 @@ def test_pseudo_labels_are_held_against_their_control(checkout: Path, monkeypatc
     assert f"| {100 * figures['test_accuracy']:.2f} | {100 * figures['test_accuracy_spread']:.2f} |" in page.page(
         {"P2-sms": record}
     )
+
+
+def test_rounds_without_labels_are_held_against_their_control(
+    checkout: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "charrnn", in_this_process)
+    monkeypatch.setattr(rounds, "charrnn", in_this_process)
+    place = Place("runs/quick", quick=True, ratings=ratings(checkout))
+    for name, folder, error in (("P2-ratings", "ratings-pseudo", "mse"), ("P5", "distil-large-pseudo", "nats")):
+        record = results.complete(name, results.measured(name, place, commit="none"), {})
+        seeds = json.loads((checkout / "runs/quick" / folder / "result.json").read_text())["seeds"]
+        own, control = ([seed[which][error] for seed in seeds] for which in ("figures", "control_figures"))
+        figures = record["figures"]
+        assert (figures["test_error"], figures["test_error_control"]) == (sum(own) / 2, sum(control) / 2)
+        assert [figures[f"test_{error}_seed_{seed}"] for seed in (1, 2)] == own
+        assert record["reference"]["value"] == round(sum(control) / 2, 4)
+        told = f"| {error} | {figures['test_error']:.4f} ± {figures['test_error_spread']:.4f} |"
+        assert told in page.page({name: record})
+    assert own != control, "the student learned from its teacher"
 
 
 def test_rows_whose_data_nobody_offers_are_left_out_aloud(
