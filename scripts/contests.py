@@ -37,11 +37,12 @@ sample: {{length: {characters}, temperature: {temperature}}}
 
 @dataclass(frozen=True)
 class Size:
-    """How large the networks are, and how many characters a side writes per round."""
+    """How large the networks are, how many characters a side writes per round, and where training computes."""
 
     hidden: int = 512
     embedding: int = 128
     characters: int = 300
+    device: str = "cpu"
 
 
 def start_up(folder: Path, size: Size) -> Sides:

@@ -17,6 +17,7 @@ from charrnn.contracts import Stream
 from charrnn.errors import DeviceError
 from charrnn.models.kernel import obstacle
 from charrnn.models.scan import Form, fastest_form
+from charrnn.runs.allocator import keep_freed_memory
 from charrnn.train.launch import local_rank
 
 
@@ -122,6 +123,8 @@ def _scanned(plan: Plan, form: Form, where: str) -> Plan:
 def apply_plan(plan: Plan) -> torch.device:
     """Set this process up as the plan says, and return the device."""
     torch.set_num_threads(plan.threads)
+    if torch.device(plan.device).type == "cpu":
+        keep_freed_memory()
     if plan.deterministic:
         # cuBLAS reads this when it makes its first handle, at the first matrix product.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

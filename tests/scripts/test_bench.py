@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import bench
@@ -13,11 +18,15 @@ import contests
 import numpy as np
 import pytest
 import recording
+import timed
 import torch
+import trainers
+import training
 import webpage
-from bench import Row
 from peers import PlainTorch
+from timed import Row
 
+from charrnn.cli.main import app
 from charrnn.config.schema.model import GruCore, LstmCore, Network
 from charrnn.models.build import build_model
 from charrnn.runs.use import open_model
@@ -107,10 +116,25 @@ def test_a_changed_tree_is_not_recorded(tmp_path: Path, monkeypatch: pytest.Monk
         recording.current_commit()
 
 
+def in_this_process(command: list[str], place: Path) -> float:
+    """As `training.run`, without the seconds that a process takes to load torch."""
+    with contextlib.chdir(place), redirect_stdout(io.StringIO()):
+        if command[1] == "-m":
+            app(command[3:], standalone_mode=False)
+        else:
+            trainers.main(*command[2:])
+    return 1.0
+
+
 @pytest.mark.slow
-def test_every_row_runs_with_networks_of_the_size_that_it_names(tmp_path: Path) -> None:
-    found = dict(bench.measure(bench.possible(), 1, TINY, tmp_path))
-    assert list(found) == [name for name in bench.ROWS if name != "page-lstm" or webpage.CHROMIUM]
+def test_every_row_runs_with_networks_of_the_size_that_it_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "LEARNED", 5.0)
+    monkeypatch.setattr(training, "run", in_this_process)
+    found = dict(bench.measure(bench.possible("cpu"), 1, TINY, tmp_path))
+    left_out = {"page-lstm": webpage.CHROMIUM, **dict.fromkeys(timed.ELSEWHERE, os.environ.get(training.PYTHON))}
+    assert list(found) == [name for name in bench.ROWS if left_out.get(name, True)]
     assert all(len(one["ratios"]) == 1 and one["ratio"] > 0 for one in found.values())
     assert len(bench.table(found).splitlines()) == 2 + len(found)
     for kind in ("lstm", "gru"):
@@ -118,14 +142,40 @@ def test_every_row_runs_with_networks_of_the_size_that_it_names(tmp_path: Path) 
         core, sample = model.config.model.core, model.config.sample
         assert (core.kind, core.hidden, core.layers) == (kind, 8, 2)
         assert (sample.length, sample.temperature) == (5, contests.TEMPERATURE)
-        assert f"vocabulary {model.vocabulary.size})" in bench.NETWORK
+        assert f"vocabulary {model.vocabulary.size})" in timed.NETWORK
 
 
 def test_the_page_is_drawn_from_the_record() -> None:
     records = recording.read(bench.BENCH)
     assert bench.PAGE.read_text(encoding="utf-8") == bench.page(records), "scripts/bench.py --draw"
-    assert list(records) == [name for name in bench.ROWS if name in records]
+    assert list(records) == [name for name in bench.ORDER if name in records]
     for name, record in records.items():
         assert re.fullmatch(r"[0-9a-f]{7,40}", record["commit"]), name
         assert (record["threads"], record["processor"] != "", record["torch"] != "") == (1, True, True), name
-        assert (record["ours"]["what"], record["wanted"]) == (bench.ROWS[name].ours, bench.ROWS[name].wanted), name
+        row = bench.ROWS[name.removesuffix(bench.ON_CUDA)]
+        wanted = timed.WANTED_ON_CUDA.get(name.removesuffix(bench.ON_CUDA)) if bench.ON_CUDA in name else row.wanted
+        assert (record["ours"]["what"], record["wanted"]) == (row.ours, wanted), name
+
+
+def test_a_peer_that_learns_something_else_is_not_timed() -> None:
+    training.check_same("torch", [4.0, 3.0], [4.005, 2.995])
+    with pytest.raises(SystemExit, match="do not compute the same"):
+        training.check_same("torch", [4.0, 3.0], [4.0, 3.02])
+    with pytest.raises(SystemExit, match="do not compute the same"):
+        training.check_same("torch", [4.0, 3.0], [4.0, float("nan")])
+
+
+def test_what_has_not_learned_is_not_timed() -> None:
+    training.check_learned(training.LEARNED)
+    with pytest.raises(SystemExit, match="should be"):
+        training.check_learned(float("nan"))
+
+
+def test_rows_of_a_gpu_have_names_and_goals_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    sides = iter([1.0] * 8)
+    monkeypatch.setitem(
+        bench.ROWS, "train-a", replace(bench.ROWS["train-a"], contest=lambda folder, size: (lambda: next(sides),) * 2)
+    )
+    ((name, found),) = bench.measure(["train-a"], 1, replace(TINY, device="cuda"), Path())
+    assert (name, found["wanted"]) == ("train-a-cuda", 3.0)
+    assert name in bench.ORDER

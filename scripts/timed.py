@@ -1,0 +1,182 @@
+"""The rows of `scripts/bench.py`: what is timed beside what, and the page that explains them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+import contests
+import mixing
+import scaling
+import training
+import webpage
+from contests import Contest, Size
+from training import Shape
+
+
+@dataclass(frozen=True)
+class Row:
+    """Two sides that are timed in turn, in which unit, the ratio ours / other that is wanted on a CPU, if one is, and
+    whether the row can be timed on CUDA, too."""
+
+    ours: str
+    other: str
+    unit: str
+    contest: Contest
+    wanted: float | None = None
+    on_cuda: bool = False
+
+
+TORCH, SIZE = '`python -c "import torch"`', Size()
+NETWORK = f"2 × {SIZE.hidden} (embedding {SIZE.embedding}, vocabulary {len(contests.SYMBOLS) + 1})"
+HALF = NETWORK.replace(str(SIZE.hidden), str(SIZE.hidden // webpage.HALVED))
+MESSAGES = f"update of a classifier, GRU {SIZE.hidden // 4}, {{}} rows of {mixing.LENGTH} characters"
+CHARACTERS = "characters/s"
+TRAIN = "`charrnn train`, {}"
+A = Shape()
+B = replace(A, chunk=128, steps=12)
+C = replace(A, share=2)
+D = replace(B, lanes=128, steps=8)
+E = Shape(lanes=64, chunk=784, kind="elman", share=4, layers=1, steps=12)
+SHAPES = {"a": A, "b": B, "c": C, "d": D, "e": E}
+
+
+def shaped(shape: Shape) -> str:
+    """A network and its batches in a few words."""
+    kind = {"lstm": "LSTM", "elman": "identity RNN"}[shape.kind]
+    return f"{kind} {shape.layers} × {SIZE.hidden // shape.share}, {shape.lanes} lanes of {shape.chunk}"
+
+
+def beside(what: str, peer: str, wanted: float | None = None, same: bool = True) -> Row:
+    """The first configuration, beside a peer."""
+    return Row(TRAIN.format(shaped(A)), what, CHARACTERS, training.against(peer, A, same), wanted, on_cuda=True)
+
+
+ROWS = {
+    "start-up": Row("`charrnn --help`", TORCH, "s", contests.start_up, 0.25),
+    "first-character": Row(
+        f"`charrnn sample`, LSTM {NETWORK}, to the first character drawn", TORCH, "s", contests.first_character, 0.5
+    ),
+    "sampling-lstm": Row(
+        f"sampler, LSTM {NETWORK}",
+        "`torch.nn.LSTM`, one character at a time",
+        "characters/s",
+        contests.sampling("lstm"),
+        5.0,
+    ),
+    "sampling-lstm-plain": Row(
+        f"sampler, LSTM {NETWORK}",
+        "the same with oneDNN switched off",
+        "characters/s",
+        contests.sampling("lstm", onednn=False),
+    ),
+    "sampling-gru": Row(
+        f"sampler, GRU {NETWORK}",
+        "`torch.nn.GRU`, one character at a time",
+        "characters/s",
+        contests.sampling("gru"),
+    ),
+    **{
+        f"train-{name}": Row(
+            TRAIN.format(shaped(shape)),
+            "a loop around `torch.nn`",
+            CHARACTERS,
+            training.against("torch", shape),
+            1.1 if name == "a" else None,
+            on_cuda=True,
+        )
+        for name, shape in SHAPES.items()
+    },
+    "train-a-autocast": beside("the loop in bfloat16, by autocast", "torch-autocast"),
+    "train-a-cells": beside("a loop around `torch.nn.LSTMCell`", "torch-cells"),
+    "train-a-keras": beside("stateful Keras 3 on JAX", "keras", 1.0),
+    "train-a-jax": beside("`jax.lax.scan`, compiled", "jax", 1.0),
+    "train-a-kernel": beside("the recurrent kernels alone, forward and backward", "kernel", same=False),
+    "train-a-products": beside("the matrix products alone", "products", same=False),
+    "stateful": Row(
+        f"an epoch in lanes, {shaped(A)}", "the same chunks shuffled", CHARACTERS, training.stateful, 0.98, on_cuda=True
+    ),
+    "until-learned": Row(
+        f"`charrnn train` to {training.LEARNED} nats of validation, {shaped(training.LEARNING)}, all in all",
+        "a loop around `torch.nn.LSTM`, all in all",
+        "s",
+        training.until_learned,
+        on_cuda=True,
+    ),
+    "page-lstm": Row(
+        f"page of `charrnn export`, in Chromium, LSTM {HALF}",
+        "`charrnn sample`",
+        "characters/s",
+        webpage.writing,
+    ),
+    "two-processes": Row(
+        f"training, LSTM {NETWORK}, 64 lanes of 40, by two processes of one thread each",
+        "by one",
+        "characters/s",
+        scaling.training,
+        1.8,
+    ),
+    "mix-two": Row(MESSAGES.format("64 + 16"), "one stream of 80 rows", "ms", mixing.steps("64 + 16", "80"), 1.02),
+    "mix-three": Row(
+        MESSAGES.format("44 + 16 + 4"), "one stream of 64 rows", "ms", mixing.steps("44 + 16 + 4", "64"), 1.02
+    ),
+    "mix-concatenated": Row(
+        MESSAGES.format("64 + 16"), "a batch concatenated from two", "ms", mixing.steps_concatenated("64 + 16")
+    ),
+    "mix-batch": Row(
+        "the batch of 64 + 16 rows alone", "concatenated from two", "ms", mixing.batches_concatenated("64 + 16")
+    ),
+}
+
+
+ELSEWHERE = ("train-a-keras", "train-a-jax")
+"""The rows whose peers need another Python."""
+WANTED_ON_CUDA = {"train-a": 3.0, "train-a-kernel": 0.8}
+"""The ratios that are wanted on a GPU."""
+
+
+def impossible(name: str, device: str) -> str | None:
+    """Why a row cannot be timed here; None where it can."""
+    row = ROWS[name]
+    if device != "cpu" and not row.on_cuda:
+        return "it is of a CPU alone"
+    if row.contest is webpage.writing and webpage.CHROMIUM is None:
+        return "there is no Chromium here"
+    if name in ELSEWHERE and training.PYTHON not in os.environ:
+        return f"{training.PYTHON} names no Python that has JAX and Keras"
+    return None
+
+
+HOW_TO_READ = """\
+# Speed, side by side
+
+Drawn from `bench.json` by `scripts/bench.py`; no figure is typed by hand. `make bench` measures every row anew and
+prints it; `scripts/bench.py --save` also records it here.
+
+The two sides of a row run in turn, round after round, on the same machine, one thread each; `ours` and `other` are the
+medians of all rounds. **Times and rates belong to the machine; the ratio, ours / other, is what to quote.** It is taken
+in each round, where both sides met the same load; shown are the median, the lowest and the highest. Every side runs
+once before the first round, so files come from memory.
+
+The first character is the first that the model has drawn, read from a pipe, not the seed that is printed in front of
+it. The sampling rows write text, one stream, with temperature, drawing and all; both sides hold the same weights, and
+before they are timed their scores for the same characters must agree to 1e-5. On a CPU PyTorch leaves `torch.nn.LSTM`
+to oneDNN, which lays the matrices out anew at every call: good for sequences, dear for one character. The row in which
+that is switched off shows what is left of the ratio without it.
+
+The page row writes in a browser what `charrnn sample` writes in NumPy, from the same weights; that both compute the
+same is a test (`tests/export/`). What is wanted of the page is 200 characters per second.
+
+The training rows begin with the same weights and read the same batches on both sides, and Adam takes the same updates:
+the mean losses of both halves must agree to 0.01, or nothing is timed. The text is random. A row's figure is that of
+the second half of its updates. What most scripts are is the loop around `torch.nn`; the kernels alone, and the matrix
+products alone, are what an update cannot be faster than. The row until-learned counts all seconds from a command to its
+end.
+
+In the row of two processes both sides train the same network on the same batches, by gloo on one machine; twice the
+rate would be perfect, and 1.8 times is wanted. Timed are the last twelve updates of twenty-four.
+
+The mixing rows train a classifier on batches that hold rows of several sources (`stream.mix`), beside one that reads as
+many rows from a single source, and beside one whose batches are made source by source and then concatenated, as the
+iterator of the course of 2016 did. Their sides take turns step by step; a round is the median of 40 steps of each.
+"""
