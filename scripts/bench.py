@@ -23,17 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import recording
+import timings
 from contests import Side, Size
 from recording import ROOT
-from timed import HOW_TO_READ, ROWS, SIZE, WANTED_ON_CUDA, Row, impossible
+from timed import ROWS, SIZE, WANTED_ON_CUDA, Row, impossible
 
 BENCH = ROOT / "docs" / "bench.json"
 PAGE = ROOT / "docs" / "performance.md"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
-UNITS = {"s": (".2f", "below"), "ms": (".2f", "below"), "characters/s": (",.0f", "at least")}
-"""How a figure is written, and on which side of what is wanted its ratio should lie."""
-
 
 ON_CUDA = "-cuda"
 ORDER = [*ROWS, *(f"{name}{ON_CUDA}" for name in ROWS)]
@@ -64,7 +61,7 @@ def main() -> None:
             if given.save:
                 recording.write(BENCH, recording.read(BENCH) | records, ORDER)
                 draw()
-    print(json.dumps(records, indent=2, ensure_ascii=False) if given.json else table(records).rstrip())
+    print(json.dumps(records, indent=2, ensure_ascii=False) if given.json else timings.table(records).rstrip())
 
 
 def possible(device: str) -> list[str]:
@@ -118,45 +115,8 @@ def conditions(commit: str | None, device: str) -> dict[str, Any]:
     return {"commit": commit, "machine": recording.machine(), **known}
 
 
-def table(records: dict[str, Any]) -> str:
-    """Ours, the other and the ratio of each row."""
-    lines = ["| row | ours | | other | | ratio (lowest – highest) | wanted |", "|---|---|---|---|---|---|---|"]
-    for name, found in records.items():
-        digits, _ = UNITS[found["unit"]]
-        cells = [
-            f"{found[side]['what']} | {found[side]['median']:{digits}} {found['unit']}" for side in ("ours", "other")
-        ]
-        low, high = min(found["ratios"]), max(found["ratios"])
-        ratio = f"{short(found['ratio'])} ({short(low)} – {short(high)})"
-        lines.append(f"| {name} | {' | '.join(cells)} | {ratio} | {verdict(found)} |")
-    return "\n".join(lines) + "\n"
-
-
-def short(ratio: float) -> str:
-    """A ratio to three digits that mean something."""
-    return f"{ratio:.3f}" if ratio < 1 else f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}"
-
-
-def verdict(found: dict[str, Any]) -> str:
-    """What is wanted of the ratio, and whether it is so."""
-    if found["wanted"] is None:
-        return "—"
-    _, side = UNITS[found["unit"]]
-    met = found["ratio"] < found["wanted"] if side == "below" else found["ratio"] >= found["wanted"]
-    return f"{side} {found['wanted']:g}: {'met' if met else '**missed**'}"
-
-
 def draw() -> None:
-    PAGE.write_text(page(recording.read(BENCH)), encoding="utf-8")
-
-
-def page(records: dict[str, Any]) -> str:
-    """docs/performance.md."""
-    lines = ["| row | rounds | processor | machine | threads | torch | commit |", "|---|---|---|---|---|---|---|"]
-    for name, found in records.items():
-        known = (found[key] for key in ("processor", "machine", "threads", "torch", "commit"))
-        lines.append(f"| {name} | {len(found['ratios'])} | {' | '.join(map(str, known))} |")
-    return f"{HOW_TO_READ}\n{table(records)}\n## Measured on\n\n" + "\n".join(lines) + "\n"
+    PAGE.write_text(timings.page(recording.read(BENCH)), encoding="utf-8")
 
 
 if __name__ == "__main__":

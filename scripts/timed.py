@@ -1,4 +1,4 @@
-"""The rows of `scripts/bench.py`: what is timed beside what, and the page that explains them."""
+"""The rows of `scripts/bench.py`: what is timed beside what."""
 
 from __future__ import annotations
 
@@ -145,38 +145,3 @@ def impossible(name: str, device: str) -> str | None:
     if name in ELSEWHERE and training.PYTHON not in os.environ:
         return f"{training.PYTHON} names no Python that has JAX and Keras"
     return None
-
-
-HOW_TO_READ = """\
-# Speed, side by side
-
-Drawn from `bench.json` by `scripts/bench.py`; no figure is typed by hand. `make bench` measures every row anew and
-prints it; `scripts/bench.py --save` also records it here.
-
-The two sides of a row run in turn, round after round, on the same machine, one thread each; `ours` and `other` are the
-medians of all rounds. **Times and rates belong to the machine; the ratio, ours / other, is what to quote.** It is taken
-in each round, where both sides met the same load; shown are the median, the lowest and the highest. Every side runs
-once before the first round, so files come from memory.
-
-The first character is the first that the model has drawn, read from a pipe, not the seed that is printed in front of
-it. The sampling rows write text, one stream, with temperature, drawing and all; both sides hold the same weights, and
-before they are timed their scores for the same characters must agree to 1e-5. On a CPU PyTorch leaves `torch.nn.LSTM`
-to oneDNN, which lays the matrices out anew at every call: good for sequences, dear for one character. The row in which
-that is switched off shows what is left of the ratio without it.
-
-The page row writes in a browser what `charrnn sample` writes in NumPy, from the same weights; that both compute the
-same is a test (`tests/export/`). What is wanted of the page is 200 characters per second.
-
-The training rows begin with the same weights and read the same batches on both sides, and Adam takes the same updates:
-the mean losses of both halves must agree to 0.01, or nothing is timed. The text is random. A row's figure is that of
-the second half of its updates. What most scripts are is the loop around `torch.nn`; the kernels alone, and the matrix
-products alone, are what an update cannot be faster than. The row until-learned counts all seconds from a command to its
-end.
-
-In the row of two processes both sides train the same network on the same batches, by gloo on one machine; twice the
-rate would be perfect, and 1.8 times is wanted. Timed are the last twelve updates of twenty-four.
-
-The mixing rows train a classifier on batches that hold rows of several sources (`stream.mix`), beside one that reads as
-many rows from a single source, and beside one whose batches are made source by source and then concatenated, as the
-iterator of the course of 2016 did. Their sides take turns step by step; a round is the median of 40 steps of each.
-"""

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import recording
 import timed
+import timings
 import torch
 import trainers
 import training
@@ -74,8 +75,8 @@ def test_both_sides_run_in_turn_and_the_first_round_is_not_counted() -> None:
 )
 def test_seconds_should_be_few_and_characters_many(unit: str, wanted: float | None, expected: str) -> None:
     found = bench.record(row(unit, wanted), PAIRS)
-    assert bench.verdict(found) == expected
-    assert bench.table({"name": found}).splitlines()[2].endswith(f"| 0.800 (0.100 – 1.50) | {expected} |")
+    assert timings.verdict(found) == expected
+    assert timings.table({"name": found}).splitlines()[2].endswith(f"| 0.800 (0.100 – 1.50) | {expected} |")
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
@@ -136,7 +137,7 @@ def test_every_row_runs_with_networks_of_the_size_that_it_names(
     left_out = {"page-lstm": webpage.CHROMIUM, **dict.fromkeys(timed.ELSEWHERE, os.environ.get(training.PYTHON))}
     assert list(found) == [name for name in bench.ROWS if left_out.get(name, True)]
     assert all(len(one["ratios"]) == 1 and one["ratio"] > 0 for one in found.values())
-    assert len(bench.table(found).splitlines()) == 2 + len(found)
+    assert len(timings.table(found).splitlines()) == 2 + len(found)
     for kind in ("lstm", "gru"):
         model = open_model(tmp_path / kind, tmp_path)
         core, sample = model.config.model.core, model.config.sample
@@ -147,7 +148,7 @@ def test_every_row_runs_with_networks_of_the_size_that_it_names(
 
 def test_the_page_is_drawn_from_the_record() -> None:
     records = recording.read(bench.BENCH)
-    assert bench.PAGE.read_text(encoding="utf-8") == bench.page(records), "scripts/bench.py --draw"
+    assert bench.PAGE.read_text(encoding="utf-8") == timings.page(records), "scripts/bench.py --draw"
     assert list(records) == [name for name in bench.ORDER if name in records]
     for name, record in records.items():
         assert re.fullmatch(r"[0-9a-f]{7,40}", record["commit"]), name
