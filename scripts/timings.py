@@ -61,8 +61,8 @@ again. A ratio in brackets is that of a row above.
 - **Two threads of half the lanes each** (a Python thread per half, one thread in each kernel) were no faster than one
   batch on two threads, so they are not here; two processes are (`two-processes` [{two-processes}]).
 - **A table of gates** in place of the first layer's input product would save {table} % of the arithmetic, and
-  needs kernels of one's own; oneDNN's are faster than what NumPy or PyTorch's single operations leave. Not done. In sampling,
-  where the kernels are our own, it is done.
+  needs kernels of one's own; oneDNN's are faster than what NumPy or PyTorch's single operations leave. Not done. In
+  sampling, where the kernels are our own, it is done.
 - **bfloat16 without units for it** is emulated [{train-a-autocast}]: refused on such a CPU.
 - **Sampling** moves the weights once per character; the sampler reads each once, in the order in which they lie, and no
   kernel packs them anew. An engine in 8-bit integers would move a quarter of the bytes. NumPy has no such product, and
@@ -71,7 +71,7 @@ again. A ratio in brackets is that of a row above.
   same chunks shuffled.
 """
 WAITING = {
-    "2 × 512, 64 lanes of 40: 4 million characters per second, three times the loop in fp32, 80 % of the bare kernels": (
+    "2 × 512, 64 lanes of 40: 4 million characters per second, three times the loop, 80 % of the bare kernels": (
         "scripts/bench.py --device cuda --save"
     ),
     "that all of it computes what a CPU does": "python -m pytest -m gpu",
