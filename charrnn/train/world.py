@@ -56,6 +56,10 @@ class World:
         """Whether there is no other."""
         return self.size == 1
 
+    def anew(self) -> World:
+        """The same processes for another run, whose numbers have other names."""
+        return World(self.rank, self.size, self.device)
+
     def rows(self, count: int) -> slice:
         """Which of so many rows are this process's; some processes have one more than others, if need be."""
         return slices(count, self.size)[self.rank]
