@@ -184,11 +184,14 @@ class World:
             raise error
 
     def joined(self, own: State) -> dict[str, Tensor]:
-        """The state of all rows in their order, on the CPU, from what each process carries on for its own."""
+        """The state of all rows in their order, on the CPU, from what each process carries on for its own; the first
+        process has it, and the others nothing: it may be large."""
         if self.alone:
             return dict(own)
-        states = self.gathered({name: tensor.detach().cpu() for name, tensor in own.items()})
-        return together(states)
+        states: list[Any] | None = [None] * self.size if self.first else None
+        with _in_company():
+            dist.gather_object({name: tensor.detach().cpu() for name, tensor in own.items()}, states)
+        return {} if states is None else together(states)
 
 
 class SharedInterrupt(Interrupt):
