@@ -3,7 +3,9 @@
 #
 #   sbatch scripts/slurm.sh train configs/demo.yaml --resume
 #   sbatch --time=4:00:00 --gres=gpu:1 scripts/slurm.sh pseudolabel rounds.yaml
+#   sbatch --nodes=2 --ntasks=16 --gres=gpu:8 scripts/slurm.sh train configs/demo.yaml --resume
 #
+# Several tasks of `train` or `pseudolabel` are the processes of one run; of `tune` each tries trials of its own.
 # Everything after the script's name goes to charrnn; give `train` its --resume, which begins a run that is not there
 # yet. The job queues itself again when charrnn ends with 143, which says that it was stopped and has saved. Any other
 # end is final: 0 is done, and an error would only come again. See docs/reliability.md.
@@ -38,7 +40,16 @@ fi
 # saved, and not be passed on, since charrnn leaves without a save when it is told twice.
 trap ':' TERM
 
-srun "$charrnn" "$@"
+if [ "${SLURM_NTASKS:-1}" -gt 1 ] && { [ "$1" = train ] || [ "$1" = pseudolabel ]; }; then
+    # What torchrun would tell every process. It is not needed here: srun starts them, hands on their signals, and ends
+    # with their exit code, of which torchrun would make a 1.
+    MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+    export MASTER_ADDR MASTER_PORT=$((20000 + SLURM_JOB_ID % 20000)) WORLD_SIZE="$SLURM_NTASKS"
+    # shellcheck disable=SC2016  # each task has its own numbers
+    srun bash -c 'export RANK=$SLURM_PROCID LOCAL_RANK=$SLURM_LOCALID; exec "$0" "$@"' "$charrnn" "$@"
+else
+    srun "$charrnn" "$@"
+fi
 code=$?
 
 if [ "$code" -eq 143 ]; then

@@ -64,5 +64,28 @@ def charrnn_stopping(*arguments: str) -> None:
         nursery.charrnn(*arguments)
 
 
+def charrnn_struck(*arguments: str) -> None:
+    """The program, of whose processes the last one gets the signal `CHARRNN_TEST_SIGNAL` at its second batch of items
+    to be labelled."""
+    import charrnn.pseudo.classify as classify
+
+    real, last = classify.shared_pass, int(os.environ["RANK"]) == int(os.environ["WORLD_SIZE"]) - 1
+
+    def struck(steps: int, world: Any, check: Any, work: Any, progress: Any, label: str) -> Any:
+        seen: list[int] = []
+
+        def batch(step: int) -> Any:
+            seen.append(step)
+            if last and len(seen) == 2:
+                os.kill(os.getpid(), int(os.environ["CHARRNN_TEST_SIGNAL"]))
+            return work(step)
+
+        return real(steps, world, check, batch, progress, label)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classify, "shared_pass", struck)
+        nursery.charrnn(*arguments)
+
+
 def _spoiled(loss: Any) -> Any:
     return replace(loss, each=loss.each * float("nan"))

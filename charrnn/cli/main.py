@@ -71,6 +71,10 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
 
 
+_SHARED = ("train", "pseudolabel")
+"""What several processes may do together."""
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         common.write(f"charrnn {__version__}\n")
@@ -85,9 +89,10 @@ def root(
     ] = False,
 ) -> None:
     """Train recurrent character models, and make them useful."""
-    if started_by_torchrun() and context.invoked_subcommand != "train":
+    if started_by_torchrun() and context.invoked_subcommand not in _SHARED:
+        several = " and ".join(f"`charrnn {name}`" for name in _SHARED)
         raise UsageError(
-            f"`charrnn {context.invoked_subcommand}` is for one process", hint="only `charrnn train` shares its work"
+            f"`charrnn {context.invoked_subcommand}` is for one process", hint=f"only {several} share their work"
         )
 
 

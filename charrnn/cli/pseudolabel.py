@@ -33,26 +33,34 @@ def pseudolabel(
     """
     from charrnn.logs.console import Console
     from charrnn.pseudo.command import pseudolabel as run
+    from charrnn.runs.processes import processes
     from charrnn.train.deadline import job_end
     from charrnn.train.interrupt import listening
+    from charrnn.train.launch import ECHO, is_first_process, restarts, started_by_torchrun
 
     given = {"pseudo.rounds": rounds, "pseudo.seeds": seeds}
     settings = common.on_device(overrides, device)
     settings += [f"{key}={value}" for key, value in given.items() if value is not None]
+    together, first = started_by_torchrun(), is_first_process()
+    quiet |= not first
+    force &= restarts() == 0  # after one of the processes had died, all go on
     folder = None
     try:
-        with listening() as interrupt:
+        with listening(ECHO if together else 0.0) as interrupt:
             with Console(quiet=quiet) as console:
                 interrupt.deadline = job_end(console.note)
                 loaded = common.load(path, settings, console)
             folder = out or common.RUNS / f"{loaded.name}-pseudo"
-            result = run(loaded, folder, common.CORPORA, lambda: Console(quiet=quiet), interrupt, force)
+            with processes(loaded.config.train) as world:
+                result = run(loaded, folder, common.CORPORA, lambda: Console(quiet=quiet), interrupt, force, world)
     except Interrupted as stop:
-        if as_json:
+        if as_json and first:
             common.write_json({"folder": str(folder), "resumable": True, "signal": stop.signal_number})
         command = [word for word in sys.argv[1:] if word != "--force"]  # it would begin anew once more
         stop.hint = "go on with: " + shlex.join(["charrnn", *command])
         raise
+    if not first:
+        return
     if as_json:
         common.write_json({"folder": str(folder), **result})
     else:

@@ -12,9 +12,6 @@ import typer
 from charrnn.cli import common
 from charrnn.errors import Interrupted, UsageError
 
-_ECHO = 5.0
-"""Seconds in which a repeated signal is torchrun's, which hands on what the terminal has sent to every process."""
-
 
 def train(
     path: common.ConfigFile,
@@ -52,7 +49,7 @@ def train(
     from charrnn.logs.console import Console
     from charrnn.train.deadline import job_end
     from charrnn.train.interrupt import listening
-    from charrnn.train.launch import is_first_process, restarts, started_by_torchrun
+    from charrnn.train.launch import ECHO, is_first_process, restarts, started_by_torchrun
 
     if resume and force:
         raise UsageError("--resume and --force exclude one another", hint="choose one of them")
@@ -68,7 +65,7 @@ def train(
         raise UsageError("--check is for one process", hint="try it without torchrun")
     again = together and restarts() > 0  # one of the processes had died
     mode = "resume" if resume or again else "force" if force else "new"
-    echo = _ECHO if together else 0.0
+    echo = ECHO if together else 0.0
     folder = None
     try:
         with Console(quiet=quiet or not first) as console, listening(echo) as interrupt:

@@ -18,23 +18,6 @@ _OWNER = re.compile(r"process ([1-9][0-9]{0,9}) on (.*)")
 
 
 @contextmanager
-def waiting_lock(path: Path) -> Iterator[None]:
-    """Own the lock file `path` while the block runs; wait for it where another process owns it.
-
-    Raises:
-        StorageError: the file cannot be made, or its file system has no locks.
-    """
-    with storage_errors(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        with storage_errors(path):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
     """Own `folder` while the block runs.
 

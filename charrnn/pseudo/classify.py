@@ -30,6 +30,7 @@ from charrnn.pseudo.labeller import Record, Table
 from charrnn.pseudo.opened import opened
 from charrnn.pseudo.rightness import rightness
 from charrnn.pseudo.select import Called, Mask, balanced, passing
+from charrnn.pseudo.shares import shared_pass
 from charrnn.runs.memory import out_of_memory
 from charrnn.runs.use import weights_sha256
 from charrnn.stream.chance import uniforms
@@ -40,6 +41,9 @@ from charrnn.tasks.mixed_items import sequences_of
 from charrnn.text.watch import Check, Progress, no_progress
 from charrnn.train.evaluate import evaluate
 from charrnn.train.loop import numbers
+from charrnn.train.world import World
+
+_ALONE = World()
 
 
 class ClassifyLabeller:
@@ -49,6 +53,7 @@ class ClassifyLabeller:
         task: the task, whose config has a `pseudo:` section.
         new_console: makes what shows the progress.
         check: called between batches; it may raise to stop.
+        world: the processes that share every pass over items.
 
     Raises:
         DataError: there is nothing to label, or nothing to judge the rounds by.
@@ -58,11 +63,13 @@ class ClassifyLabeller:
     extra, name, things = "pseudo-labels", "labels.csv", "items"
     since = 0
 
-    def __init__(self, task: ClassifyTask, new_console: Callable[[], Console], check: Check) -> None:
+    def __init__(
+        self, task: ClassifyTask, new_console: Callable[[], Console], check: Check, world: World = _ALONE
+    ) -> None:
         assert task.config.pseudo is not None
         self._task, self._config, self._corpus = task, task.config, task.corpus
         self._settings: Pseudo = task.config.pseudo
-        self._new_console, self._check = new_console, check
+        self._new_console, self._check, self._world = new_console, check, world
         self._refuse_the_blind()
         self._refuse_test_items()
         self._candidates = candidates_of(self._corpus, self._settings.transductive)
@@ -158,6 +165,12 @@ class ClassifyLabeller:
     def label(self, teachers: Sequence[Checkpoint], path: Path) -> Record:
         """Calibrate the teachers, label, select, balance, write; see `Table.label`."""
         found = [self._probabilities(teacher) for teacher in teachers]
+        return self._world.first_does(lambda: self._selected(found, teachers, path))
+
+    def _selected(
+        self, found: Sequence[tuple[NDArray[np.float64], Temperature]], teachers: Sequence[Checkpoint], path: Path
+    ) -> Record:
+        """What the teachers make of the candidates, as the table at `path`, and what it came to."""
         called = Called.of(np.stack([p_NC for p_NC, _ in found]))
         labelled_C = np.bincount(self._corpus.split("train").labels, minlength=len(self._corpus.labels))
         passed_N = passing(self._settings.select, called)
@@ -213,13 +226,14 @@ class ClassifyLabeller:
         """The scores of all items of a part of the corpus, M × C."""
         own = sequences_of(self._corpus, part)
         stream = ItemStream(OncePlan(len(own), self._config.stream.batch), filling({part: own}))
-        found = []
+
+        def of_batch(step: int) -> NDArray[np.float64]:
+            batch = stream.batch(step, device)
+            found: NDArray[np.float64] = model(batch.x, batch.length_B).double().cpu().numpy()
+            return found
+
         with torch.no_grad(), out_of_memory(self._config, training=False):
-            for step in range(stream.steps_per_epoch):
-                self._check()
-                progress("labelling", step, stream.steps_per_epoch)
-                batch = stream.batch(step, device)
-                found.append(model(batch.x, batch.length_B).double().cpu().numpy())
+            found = shared_pass(stream.steps_per_epoch, self._world, self._check, of_batch, progress, "labelling")
         scores: NDArray[np.float64] = np.concatenate(found)
         return scores
 
@@ -230,7 +244,7 @@ class ClassifyLabeller:
         """`nats`, `accuracy`, `macro_f1` and `calibration_error`."""
         network, device = self._open(model)
         with out_of_memory(self._config, training=False):
-            result = evaluate(self._task, network, split, device, self._check)
+            result = evaluate(self._task, network, split, device, self._check, world=self._world)
         assert result is not None, "an empty split is refused before anything begins"
         return {"nats": result.mean, **numbers(result.figures)}
 

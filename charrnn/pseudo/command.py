@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +12,30 @@ from charrnn.config.render import flow
 from charrnn.config.schema import TASKS, ClassifyConfig, LanguageConfig, Pseudo, RateConfig, TextRounds
 from charrnn.config.schema.schedule import PlateauSchedule
 from charrnn.config.schema.train import NtAsgdAverage
+from charrnn.contracts import Task
 from charrnn.errors import ConfigError, UsageError
 from charrnn.files.atomic import make_folder, sweep, write_json, write_text
 from charrnn.files.lock import folder_lock
 from charrnn.logs.console import Console
 from charrnn.pseudo.classify import ClassifyLabeller
-from charrnn.pseudo.labeller import Labeller
+from charrnn.pseudo.labeller import Labeller, Settings
 from charrnn.pseudo.language import LanguageLabeller
 from charrnn.pseudo.opening import REPORT, RESULT, clear, open_rounds, refuse_foreign
 from charrnn.pseudo.outcome import outcome, seed_outcome
 from charrnn.pseudo.rate import RateLabeller
 from charrnn.pseudo.report import markdown
 from charrnn.pseudo.rounds import Rounds
+from charrnn.pseudo.shares import refuse_uneven_stages
 from charrnn.pseudo.training import CHECKED, PSEUDO, Trainer
-from charrnn.runs.task import task_of
+from charrnn.runs.task import task_of, training_stream
 from charrnn.tasks.beside import Beside
 from charrnn.tasks.classify import ClassifyTask
 from charrnn.tasks.language import LanguageTask
 from charrnn.tasks.rate import RateTask
 from charrnn.train.interrupt import Interrupt
+from charrnn.train.world import World
+
+_ALONE = World()
 
 
 def pseudolabel(
@@ -39,6 +45,7 @@ def pseudolabel(
     new_console: Callable[[], Console],
     interrupt: Interrupt,
     force: bool = False,
+    world: World = _ALONE,
 ) -> dict[str, Any]:
     """Do the rounds of every seed, or what is left of them, and report.
 
@@ -49,6 +56,7 @@ def pseudolabel(
         new_console: makes a console; each run has one of its own.
         interrupt: the signals so far.
         force: delete the rounds that are there, and begin anew.
+        world: the processes that do the rounds together; each of them calls this with the same.
 
     Returns:
         The result; see `charrnn.pseudo.outcome.outcome`.
@@ -59,18 +67,14 @@ def pseudolabel(
         Interrupted: a signal asked to stop; the same call goes on.
         CharRnnError: as `charrnn train` does.
     """
-    _refuse(loaded)
-    trainer = Trainer(folder, loaded, corpora, new_console, interrupt)
+    with world.agreeing():
+        _refuse(loaded)
+    trainer = Trainer(folder, loaded, corpora, new_console, interrupt, world)
     labeller = _labeller(trainer)
     for remark in labeller.remarks:
         trainer.say(remark)
-    refuse_foreign(folder)
-    make_folder(folder)
-    with folder_lock(folder):
-        sweep(folder)
-        if force:
-            clear(folder)
-        for line in open_rounds(folder, loaded, labeller.digest):
+    with ExitStack() as held:
+        for line in world.first_does(lambda: _opened(held, trainer, labeller, force)):
             trainer.say(line)
         if loaded.config.train.early_stop is not None:
             trainer.say("early stopping is off in all rounds: they are compared after equally many updates")
@@ -78,30 +82,70 @@ def pseudolabel(
         for number in range(trainer.settings.seeds):
             seed = loaded.config.train.seed + number
             place = folder / f"seed-{seed}"
-            sweep(place)
             rounds = Rounds(place, seed, trainer, labeller).run()
             found.append(seed_outcome(place, rounds, trainer, labeller))
         result = outcome(loaded.name, trainer, labeller, found)
-        write_json(folder / RESULT, result)
-        write_text(folder / REPORT, markdown(result))
+        world.first_does(lambda: _write(folder, result))
     return result
+
+
+def _opened(held: ExitStack, trainer: Trainer, labeller: Labeller, force: bool) -> list[str]:
+    """Own the folder, begin or go on there; a line for each key that has changed."""
+    folder = trainer.top
+    refuse_foreign(folder)
+    make_folder(folder)
+    held.enter_context(folder_lock(folder))
+    sweep(folder)
+    if force:
+        clear(folder)
+    for place in folder.glob("seed-*"):
+        sweep(place)
+    return open_rounds(folder, trainer.loaded, labeller.digest)
+
+
+def _write(folder: Path, result: dict[str, Any]) -> None:
+    write_json(folder / RESULT, result)
+    write_text(folder / REPORT, markdown(result))
 
 
 def _labeller(trainer: Trainer) -> Labeller:
     """The labeller of the config's task: the one place that knows all of them."""
-    check = trainer.interrupt.check
-    with trainer.new_console() as console:
-        task = task_of(trainer.loaded, trainer.corpora, console, check)
-        for remark in task.remarks("valid"):
-            console.note(remark)
-    match task:
-        case ClassifyTask():
-            return ClassifyLabeller(task, trainer.new_console, check)
-        case RateTask():
-            return RateLabeller(task, trainer.new_console, check)
-        case LanguageTask():
-            return LanguageLabeller(task, _text(trainer), check)
+    world = trainer.world
+    task = _task(trainer, trainer.loaded)
+    for remark in task.remarks("valid"):
+        trainer.say(remark)
+    text = _text(trainer) if isinstance(task, LanguageTask) else None
+    with world.agreeing():
+        refuse_uneven_stages(_rows(task), world)
+        match task:
+            case ClassifyTask():
+                return ClassifyLabeller(task, trainer.new_console, trainer.check, world)
+            case RateTask():
+                return RateLabeller(task, trainer.new_console, trainer.check, world)
+            case LanguageTask():
+                return LanguageLabeller(task, text, trainer.check, world)
     raise AssertionError("other tasks have been refused")
+
+
+def _task(trainer: Trainer, loaded: Loaded) -> Task:
+    """The task of a config; of several processes the first prepares its data, and the others wait."""
+
+    def made() -> Task:
+        with trainer.new_console() as console:
+            return task_of(loaded, trainer.corpora, console, trainer.interrupt.check)
+
+    return trainer.world.after_first(made)
+
+
+def _rows(task: Task) -> dict[str, int]:
+    """The rows of a batch, stage by stage."""
+    settings: Settings = task.config.pseudo  # type: ignore[attr-defined]
+    own = training_stream(task).rows
+    taught = own + (settings.lanes if isinstance(settings, TextRounds) else settings.rows)
+    rows = {"the teacher": own, "a student": taught}
+    if isinstance(settings, Pseudo) and settings.finetune is not None:
+        rows |= {"the last stage": taught + settings.finetune.rows}
+    return rows
 
 
 def _text(trainer: Trainer) -> Beside | None:
@@ -115,8 +159,7 @@ def _text(trainer: Trainer) -> Beside | None:
         return None
     part = {"corpus": settings.text.model_dump(mode="json"), "lanes": settings.lanes, "weight": settings.weight}
     loaded = trainer.loaded.varied([f"{key}={flow(value)}" for key, value in trainer.mixed({PSEUDO: part}).items()])
-    with trainer.new_console() as console:
-        task = task_of(loaded, trainer.corpora, console, trainer.interrupt.check)
+    task = _task(trainer, loaded)
     assert isinstance(task, LanguageTask)
     return task.beside[PSEUDO]
 

@@ -26,11 +26,14 @@ from charrnn.pseudo.labeller import Record
 from charrnn.pseudo.opened import opened
 from charrnn.runs.memory import out_of_memory
 from charrnn.runs.mixed_texts import open_teacher
+from charrnn.stream.gather import TokenBatch
 from charrnn.tasks.beside import Beside
 from charrnn.tasks.language import LanguageTask
 from charrnn.text.watch import Check
 from charrnn.train.evaluate import evaluate
+from charrnn.train.world import World
 
+_ALONE = World()
 _TARGETS = "soft, predicted while the student trains: there is no table of labels"
 
 
@@ -42,6 +45,7 @@ class LanguageLabeller:
         task: the task, whose config has a `pseudo:` section.
         text: the text that teachers predict; None where it is the training split.
         check: called between batches; it may raise to stop.
+        world: the processes that share the lanes of an evaluation.
 
     Raises:
         DataError: there is nothing to judge the rounds by, or the text is shorter than its lanes are many.
@@ -50,11 +54,11 @@ class LanguageLabeller:
     extra, table = "a teacher's predictions", None
     transductive, finetune = False, None
 
-    def __init__(self, task: LanguageTask, text: Beside | None, check: Check) -> None:
+    def __init__(self, task: LanguageTask, text: Beside | None, check: Check, world: World = _ALONE) -> None:
         assert task.config.pseudo is not None
         self._task, self._config, self._corpus = task, task.config, task.corpus
         self._settings: TextRounds = task.config.pseudo
-        self._check = check
+        self._check, self._world = check, world
         stream = self._config.stream
         assert isinstance(stream, Lanes), "the config is refused with any other"
         if len(self._corpus.split("valid").tokens) == 0:
@@ -114,7 +118,7 @@ class LanguageLabeller:
         """`nats`, bits per character and per byte, and perplexity."""
         network, device = self._open(model)
         with out_of_memory(self._config, training=False):
-            result = evaluate(self._task, network, split, device, self._check)
+            result = evaluate(self._task, network, split, device, self._check, world=self._world)
         assert result is not None, "an empty split is refused, or not reported"
         return self._task.metrics(result.mean, split)
 
@@ -132,16 +136,22 @@ class LanguageLabeller:
         model, device = self._open(checkpoint)
         stream = self._task.stream(split)
         assert stream is not None, "an empty split is refused, or not reported"
-        state, found = self._task.initial_state(model, stream.rows), []
+        own = self._world.rows(stream.rows)
+        state, found = self._task.initial_state(model, own.stop - own.start), []
         with torch.no_grad(), out_of_memory(self._config, training=False):
             for step in range(stream.steps_per_epoch):
                 self._check()
-                batch = stream.batch(step, device)
+                batch, _ = self._world.own(stream.batch(step, device))
+                assert isinstance(batch, TokenBatch), "a text is read"
+                if not batch.rows:
+                    found.append(np.empty(0))
+                    continue
                 loss = self._task.loss(model, batch, state)
                 state, count_B = loss.state, batch.counts_BT.sum(1)
                 there_B = count_B > 0
                 found.append((loss.each.double().sum(1)[there_B] / count_B[there_B]).cpu().numpy())
-        nats_N: NDArray[np.float64] = np.concatenate(found)
+        shares = self._world.gathered(found)
+        nats_N: NDArray[np.float64] = np.concatenate([share[step] for step in range(len(found)) for share in shares])
         return nats_N
 
     def mixed(self, labels: Path, teacher: Path) -> Mapping[str, Any]:

@@ -23,11 +23,10 @@ def seed_outcome(folder: Path, rounds: Record, trainer: Trainer, labeller: Label
         trainer: finds the models.
         labeller: measures them.
     """
-    split, path = labeller.report, folder / RESULT
-    if path.is_file():
-        former = read_manifest(path)
-        if former.get("report") == split:
-            return former
+    split, path, world = labeller.report, folder / RESULT, trainer.world
+    former = world.first_does(lambda: read_manifest(path) if path.is_file() else None)
+    if former is not None and former.get("report") == split:
+        return former
     trainer.say(f"seed {rounds['seed']}: measuring on the {split} split")
     back = Model.of(rounds["rounds"][rounds["handed_back"]]["student"])
     control = Model.of(rounds["control"]["student"])
@@ -44,7 +43,7 @@ def seed_outcome(folder: Path, rounds: Record, trainer: Trainer, labeller: Label
         if tuned is None
         else labeller.measure(trainer.open(Model.of(tuned["student"])), split),
     }
-    write_json(path, result)
+    world.first_does(lambda: write_json(path, result))
     return result
 
 

@@ -28,14 +28,17 @@ from charrnn.pseudo.compare import wilcoxon
 from charrnn.pseudo.guards import too_few
 from charrnn.pseudo.labeller import Record, Table
 from charrnn.pseudo.opened import opened
+from charrnn.pseudo.shares import shared_pass
 from charrnn.pseudo.unrated import draw_unrated
 from charrnn.runs.memory import out_of_memory
 from charrnn.tasks.rate import RateTask
 from charrnn.text.watch import Check
 from charrnn.train.evaluate import evaluate
 from charrnn.train.loop import numbers
+from charrnn.train.world import World
 
 Floats = NDArray[np.float64]
+_ALONE = World()
 
 
 class RateLabeller:
@@ -45,6 +48,7 @@ class RateLabeller:
         task: the task, whose config has a `pseudo:` section.
         new_console: makes what shows the progress.
         check: called between batches; it may raise to stop.
+        world: the processes that share every pass over pairs.
 
     Raises:
         DataError: there is nothing to rate, or nothing to judge the rounds by.
@@ -54,11 +58,11 @@ class RateLabeller:
     extra, name, things = "pseudo-ratings", "ratings.csv", "pairs"
     since, transductive, finetune = 0, False, None
 
-    def __init__(self, task: RateTask, new_console: Callable[[], Console], check: Check) -> None:
+    def __init__(self, task: RateTask, new_console: Callable[[], Console], check: Check, world: World = _ALONE) -> None:
         assert task.config.pseudo is not None
         self._task, self._config, self._corpus = task, task.config, task.corpus
         self._settings: RatingRounds = task.config.pseudo
-        self._new_console, self._check = new_console, check
+        self._new_console, self._check, self._world = new_console, check, world
         self._refuse_the_blind()
         self._refuse_what_is_asked()
         rated = [self._corpus.split(name) for name in SPLITS] + [mixed.source for mixed in task.mixed.values()]
@@ -153,8 +157,13 @@ class RateLabeller:
 
     def label(self, teachers: Sequence[Checkpoint], path: Path) -> Record:
         """Let the teachers rate, select, write; see `Table.label`. The file holds what is kept, and nothing else."""
-        pairs, select = self._pairs, self._settings.select
+        pairs = self._pairs
         rating_SN = np.stack([self._ratings(teacher, pairs.users_N, pairs.items_N) for teacher in teachers])
+        return self._world.first_does(lambda: self._selected(rating_SN, path))
+
+    def _selected(self, rating_SN: Floats, path: Path) -> Record:
+        """The pairs that are kept, as the table at `path`, and what it came to."""
+        pairs, select = self._pairs, self._settings.select
         rating_N, passed_N, spread_N = rating_SN.mean(0), np.ones(len(pairs), bool), None
         kept = np.arange(len(pairs))
         if isinstance(select, CloseSelect):
@@ -180,13 +189,17 @@ class RateLabeller:
     def _ratings(self, teacher: Checkpoint, users_N: NDArray[np.int64], items_N: NDArray[np.int64]) -> Floats:
         """What a model expects of pairs that it was not trained on."""
         model, device = self._open(teacher)
-        batch, found = self._config.stream.batch, []
+        size = self._config.stream.batch
+
+        def of_batch(step: int) -> Floats:
+            rows = slice(step * size, (step + 1) * size)
+            users_B, items_B = (torch.tensor(numbers_N[rows], device=device) for numbers_N in (users_N, items_N))
+            found: Floats = model(users_B, items_B).double().cpu().numpy()
+            return found
+
         with torch.no_grad(), out_of_memory(self._config, training=False), self._new_console() as console:
-            for begin in range(0, len(users_N), batch):
-                self._check()
-                console.progress("rating", begin, len(users_N))
-                users_B, items_B = (torch.tensor(a[begin : begin + batch], device=device) for a in (users_N, items_N))
-                found.append(model(users_B, items_B).double().cpu().numpy())
+            steps = -(-len(users_N) // size)
+            found = shared_pass(steps, self._world, self._check, of_batch, console.progress, "rating")
         ratings: Floats = np.concatenate(found)
         return ratings
 
@@ -197,7 +210,7 @@ class RateLabeller:
         """`mse`, `rmse`, `mae`, and what there is of users and items that training has not seen."""
         network, device = self._open(model)
         with out_of_memory(self._config, training=False):
-            result = evaluate(self._task, network, split, device, self._check)
+            result = evaluate(self._task, network, split, device, self._check, world=self._world)
         assert result is not None, "an empty split is refused before anything begins"
         return {**self._task.metrics(result.mean, split), **numbers(result.figures)}
 

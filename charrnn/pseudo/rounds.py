@@ -76,14 +76,22 @@ class Rounds:
 
     def _stage(self, name: str, make: Callable[[Path], Record]) -> Record:
         """The manifest of a stage, which is done now unless it is there."""
-        place, part = self.folder / name, self.folder / (name + _PART)
-        if not (place / MANIFEST).is_file():
-            self.trainer.interrupt.check()
+        place, part, world = self.folder / name, self.folder / (name + _PART), self.trainer.world
+
+        def begin() -> None:
             make_folder(part)
             sweep(part)
-            write_json(part / MANIFEST, make(part))
+
+        def end(record: Record) -> None:
+            write_json(part / MANIFEST, record)
             move_folder(part, place)
-        return read_manifest(place / MANIFEST)
+
+        if not world.first_does(lambda: (place / MANIFEST).is_file()):
+            self.trainer.check()
+            world.first_does(begin)
+            record = make(part)
+            world.first_does(lambda: end(record))
+        return world.first_does(lambda: read_manifest(place / MANIFEST))
 
     def _manifest(self, stage: str, **own: Any) -> Record:
         return {"stage": stage, "seed": self.seed, **self.labeller.marks, **own}
@@ -109,7 +117,7 @@ class Rounds:
             self._say(f"round 0: the teacher is {given}")
             model = self.trainer.given(given)
             checkpoint = self.trainer.open(model)
-            about = self.labeller.admit(checkpoint)
+            about = self.trainer.world.first_does(lambda: self.labeller.admit(checkpoint))
             found = {"student": model.record(), "valid": self.labeller.measure(checkpoint, "valid")}
         return self._manifest("round", round=0, teachers=[], labels=None, ended=None, **about, **found)
 
@@ -132,13 +140,11 @@ class Rounds:
     def _labelled(self, part: Path, own: Record, rounds: Sequence[Record]) -> Record:
         """The manifest of a round as far as the labels, which are made now unless they are there; of a table of them,
         if there is one."""
-        table = self.labeller.table
+        table, world = self.labeller.table, self.trainer.world
         if table is None:
             return own | {"teachers": [rounds[-1]["student"]]}
-        if (part / MANIFEST).is_file():
-            former = read_manifest(part / MANIFEST)
-            if former["ended"] is None:
-                self._intact(part, former)
+        former = world.first_does(lambda: self._former(part))
+        if former is not None:
             return former
         teachers = self._teachers(part, rounds)
         self._say(f"round {len(rounds)}: labelling")
@@ -148,11 +154,20 @@ class Rounds:
             "teachers": [teacher.moved(part, _place(part)).record() for teacher in teachers],
             "selection": table.selection,
             "labels": labels,
-            "labels_sha256": digest.of_file(part / table.name),
+            "labels_sha256": world.first_does(lambda: digest.of_file(part / table.name)),
             "ended": table.refusal(labels),
         }
-        write_json(part / MANIFEST, own)
+        world.first_does(lambda: write_json(part / MANIFEST, own))
         return own
+
+    def _former(self, part: Path) -> Record | None:
+        """What an earlier life has said of a round once its labels were made; None where it did not come so far."""
+        if not (part / MANIFEST).is_file():
+            return None
+        former = read_manifest(part / MANIFEST)
+        if former["ended"] is None:
+            self._intact(part, former)
+        return former
 
     def _teachers(self, part: Path, rounds: Sequence[Record]) -> list[Model]:
         """The student of the round before, and further ones that were trained as it was from other seeds."""
@@ -191,7 +206,7 @@ class Rounds:
     def _done(self, record: Record) -> Path:
         """The folder of a round that is done."""
         folder = self.folder / f"round-{record['round']}"
-        self._intact(folder, record)
+        self.trainer.world.first_does(lambda: self._intact(folder, record))
         return folder
 
     def _intact(self, folder: Path, record: Record) -> None:

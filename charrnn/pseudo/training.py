@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +19,9 @@ from charrnn.pseudo.labeller import Settings
 from charrnn.runs.folder import RunFolder, find_checkpoint
 from charrnn.runs.start import train_run
 from charrnn.runs.use import weights_sha256
+from charrnn.text.watch import Check
 from charrnn.train.interrupt import Interrupt
+from charrnn.train.world import SharedInterrupt, World
 
 PSEUDO, CHECKED = "pseudo", "checked"
 """What the parts of a mix are called that hold pseudo-labelled items, and validation items with their true labels."""
@@ -75,6 +78,8 @@ class Trainer:
         corpora: where data lie.
         new_console: makes what shows one run to the user.
         interrupt: the signals so far.
+        world: the processes that do the rounds together; each calls everything here, and what is written, the first
+            one writes.
     """
 
     top: Path
@@ -82,6 +87,12 @@ class Trainer:
     corpora: Path
     new_console: Callable[[], Console]
     interrupt: Interrupt
+    world: World = field(default_factory=World)
+
+    @cached_property
+    def check(self) -> Check:
+        """Raises where a signal asks to stop; all processes look together."""
+        return self.interrupt.check if self.world.alone else SharedInterrupt(self.interrupt, self.world).check
 
     @property
     def settings(self) -> Settings:
@@ -105,13 +116,15 @@ class Trainer:
         Raises:
             CharRnnError: as `charrnn train` does.
         """
-        mode = "resume" if RunFolder(run).used else "new"
+        mode = self.world.first_does(lambda: "resume" if RunFolder(run).used else "new")
+        loaded, world = self._varied(seed, values), self.world.anew()
         with self.new_console() as console:
-            train_run(self._varied(seed, values), run, mode, self.corpora, console, self.interrupt)
+            train_run(loaded, run, mode, self.corpora, console, self.interrupt, world=world)
 
     def refer(self, run: Path, seed: int, values: Mapping[str, Any]) -> None:
         """Let the copy of the config in a run's folder say `values`: what they name will soon have another place."""
-        write_text(RunFolder(run).config, render(self._varied(seed, values).anchored()))
+        text = render(self._varied(seed, values).anchored())
+        self.world.first_does(lambda: write_text(RunFolder(run).config, text))
 
     def _varied(self, seed: int, values: Mapping[str, Any]) -> Loaded:
         settings = {**_ALWAYS, "train.seed": seed, **values}
@@ -147,14 +160,15 @@ class Trainer:
             CheckpointError: it is gone or damaged.
             DataError: it is another one.
         """
-        checkpoint = Checkpoint.open(self.path(model))
-        if weights_sha256(checkpoint) != model.sha256:
-            raise DataError(
-                "this is not the model that the rounds were made with",
-                where=checkpoint.folder,
-                why=f"SHA-256 of its tensors: {weights_sha256(checkpoint)[:16]}… now, {model.sha256[:16]}… then",
-                hint="bring the former one back, or begin anew with --force or --out DIR",
-            )
+        with self.world.agreeing():
+            checkpoint = Checkpoint.open(self.path(model))
+            if weights_sha256(checkpoint) != model.sha256:
+                raise DataError(
+                    "this is not the model that the rounds were made with",
+                    where=checkpoint.folder,
+                    why=f"SHA-256 of its tensors: {weights_sha256(checkpoint)[:16]}… now, {model.sha256[:16]}… then",
+                    hint="bring the former one back, or begin anew with --force or --out DIR",
+                )
         return checkpoint
 
     def model(self, run: Path, seed: int, last: bool = False) -> Model:
@@ -168,13 +182,17 @@ class Trainer:
         Raises:
             CheckpointError: it is damaged.
         """
-        folder = RunFolder(run)
-        end, chosen = folder.newest(), folder.preferred()[0]
-        assert end is not None, "a run that has ended has a checkpoint"
-        if last or self.settings.checkpoint == "last":
-            chosen = end
-        place = os.path.relpath(chosen.folder, self.top)
-        return Model(place, chosen.step, end.step, seed, weights_sha256(chosen))
+
+        def found() -> Model:
+            folder = RunFolder(run)
+            end, chosen = folder.newest(), folder.preferred()[0]
+            assert end is not None, "a run that has ended has a checkpoint"
+            if last or self.settings.checkpoint == "last":
+                chosen = end
+            place = os.path.relpath(chosen.folder, self.top)
+            return Model(place, chosen.step, end.step, seed, weights_sha256(chosen))
+
+        return self.world.first_does(found)
 
     def given(self, teacher: str) -> Model:
         """The teacher that the config names.
@@ -183,6 +201,10 @@ class Trainer:
             UsageError: there is no such run.
             CheckpointError: it has no readable checkpoint.
         """
-        checkpoint, _ = find_checkpoint(Path(teacher), Path(teacher).parent)
-        place, step = str(checkpoint.folder.absolute()), checkpoint.step
-        return Model(place, step, step, None, weights_sha256(checkpoint))
+
+        def found() -> Model:
+            checkpoint, _ = find_checkpoint(Path(teacher), Path(teacher).parent)
+            place, step = str(checkpoint.folder.absolute()), checkpoint.step
+            return Model(place, step, step, None, weights_sha256(checkpoint))
+
+        return self.world.first_does(found)

@@ -143,7 +143,7 @@ def device_of(wanted: str) -> torch.device:
     """
     own = local_rank()  # of several processes on a machine each has a GPU of its own
     if wanted == "auto":
-        return torch.device(f"cuda:{own}" if torch.cuda.device_count() > own else "cpu")
+        wanted = "cuda" if torch.cuda.device_count() else "cpu"  # for all processes of a machine alike
     device = torch.device(wanted)
     if device.type == "cpu":
         return device
@@ -151,9 +151,11 @@ def device_of(wanted: str) -> torch.device:
     index = own if device.index is None else device.index
     if index >= count:
         raise DeviceError(
-            f"there is no device `{wanted}` here",
+            f"there is no device `{wanted}` here" + (f" for process {own + 1} of this machine" if own else ""),
             why=f"this PyTorch ({torch.__version__}) sees {count} CUDA devices",
-            hint="use --device cpu, or --device auto to take what there is",
+            hint="start as many processes as there are devices, or use --device cpu"
+            if own
+            else "use --device cpu, or --device auto to take what there is",
         )
     return torch.device("cuda", index)
 

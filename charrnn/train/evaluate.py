@@ -105,20 +105,54 @@ def _read(
     """Run over a stream; `cold`: the state begins anew with every batch."""
     with _only_reading(model):
         own = world.rows(stream.rows)
-        begun = state = task.initial_state(model, own.stop - own.start)
+        begun = task.initial_state(model, own.stop - own.start)
         total = torch.zeros((), dtype=torch.float64, device=device)
         count = torch.zeros((), dtype=torch.int64, device=device)
         meter = task.meter(stream, cold)
-        for step in range(stream.steps_per_epoch):
-            check()
-            batch = stream.batch(step, device)
-            loss, after = _shared(task, model, batch, state, world, device)
-            state = begun if cold else after
+        if not world.alone and not begun:
+            found = _whole(task, model, stream, device, check, world)
+        else:
+            found = _carried(task, model, stream, device, check, begun, cold, world)
+        for batch, loss in found:
             total += loss.sum.double()
             count += loss.count
             meter.add(batch, loss)
     targets = int(count.item())
     return Evaluation(total.item() / max(targets, 1), targets, stream.reading, meter.figures())
+
+
+def _carried(
+    task: Task,
+    model: nn.Module,
+    stream: Stream,
+    device: torch.device,
+    check: Callable[[], None],
+    begun: State,
+    cold: bool,
+    world: World,
+) -> Iterator[tuple[Batch, Loss]]:
+    """Every batch with its loss; each process carries on the state of its own rows."""
+    state = begun
+    for step in range(stream.steps_per_epoch):
+        check()
+        batch = stream.batch(step, device)
+        loss, after = _shared(task, model, batch, state, world, device)
+        state = begun if cold else after
+        yield batch, loss
+
+
+def _whole(
+    task: Task, model: nn.Module, stream: Stream, device: torch.device, check: Callable[[], None], world: World
+) -> Iterator[tuple[Batch, Loss]]:
+    """Every batch with its loss, where nothing is carried on: each process takes whole batches, so that every figure is
+    that of one process to the last bit."""
+    for begin in range(0, stream.steps_per_epoch, world.size):
+        check()
+        steps = range(begin, min(begin + world.size, stream.steps_per_epoch))
+        batches = [stream.batch(step, device) for step in steps]
+        own = task.loss(model, batches[world.rank], {}).seen(torch.device("cpu")) if world.rank < len(steps) else None
+        found = world.gathered(own)
+        yield from ((batch, loss.seen(device)) for batch, loss in zip(batches, found, strict=False) if loss is not None)
 
 
 def _shared(

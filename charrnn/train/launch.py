@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+ECHO = 5.0
+"""Seconds in which a repeated signal is torchrun's, which hands on what the terminal has sent to every process."""
+
 
 def started_by_torchrun() -> bool:
     """Whether this process is one of several."""

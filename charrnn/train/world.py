@@ -56,6 +56,10 @@ class World:
         """Whether there is no other."""
         return self.size == 1
 
+    def anew(self) -> World:
+        """The same processes for another run, whose numbers have other names."""
+        return World(self.rank, self.size, self.device)
+
     def rows(self, count: int) -> slice:
         """Which of so many rows are this process's; some processes have one more than others, if need be."""
         return slices(count, self.size)[self.rank]
@@ -180,11 +184,14 @@ class World:
             raise error
 
     def joined(self, own: State) -> dict[str, Tensor]:
-        """The state of all rows in their order, on the CPU, from what each process carries on for its own."""
+        """The state of all rows in their order, on the CPU, from what each process carries on for its own; the first
+        process has it, and the others nothing: it may be large."""
         if self.alone:
             return dict(own)
-        states = self.gathered({name: tensor.detach().cpu() for name, tensor in own.items()})
-        return together(states)
+        states: list[Any] | None = [None] * self.size if self.first else None
+        with _in_company():
+            dist.gather_object({name: tensor.detach().cpu() for name, tensor in own.items()}, states)
+        return {} if states is None else together(states)
 
 
 class SharedInterrupt(Interrupt):

@@ -1,7 +1,9 @@
 """The journal of a study: one file that several processes, on one machine or on many, append to.
 
-It is Optuna's format. The lock is ours: the kernel drops it with its owner, as it does that of a run's folder, so a
-killed process delays nobody; on a network file system it needs NFS with its usual locking.
+It is Optuna's format. The lock is ours, a claim (`files/claims.py`). Optuna's own locks for shared file systems, a
+symlink or a file made by open(O_EXCL), would serve while all goes well; but they are broken after thirty seconds even
+where their owner lives and is slow, a killed process delays all others for as long, and whoever breaks one may break
+the next one's.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Any
 
 from charrnn.errors import DataError
 from charrnn.files.atomic import storage_errors
-from charrnn.files.lock import waiting_lock
+from charrnn.files.claims import held
 from charrnn.runs.folder import STUDY
 from charrnn.tune.extra import optuna
 
@@ -35,7 +37,7 @@ class JournalLock:
 
     def acquire(self) -> bool:
         """Wait for the lock, and remove what a writer left half written."""
-        self._held.enter_context(waiting_lock(self._journal.with_name(self._journal.name + ".lock")))
+        self._held.enter_context(held(self._journal.with_name(self._journal.name + ".claim")))
         drop_half_line(self._journal)
         return True
 

@@ -9,12 +9,12 @@ from charrnn.config.load import flatten
 from charrnn.config.schema import Config, is_manner
 from charrnn.errors import DataError, UsageError
 from charrnn.files.atomic import make_folder, sweep
-from charrnn.files.lock import LOCK, waiting_lock
+from charrnn.files.claims import held
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.resume import accepted_changes, fixed_unless, former_config
 from charrnn.tune.extra import optuna
 from charrnn.tune.journal import JOURNAL, journal_errors, open_journal
-from charrnn.tune.study import NAME, Study
+from charrnn.tune.study import CLAIM, NAME, TRIALS, Study
 
 _RESULTS = ("trials", "best.yaml", "report.json", "report.md")
 _CONTINUABLE = ("tune.trials", "tune.sampler", "tune.prune", "tune.seed")
@@ -47,9 +47,10 @@ def open_study(folder: Path, config: Config, corpus_digest: str) -> tuple[Study,
         )
     if RunFolder(folder).used:
         raise UsageError("this folder holds a run", where=folder, hint="choose another folder with --out")
-    make_folder(folder)
-    with waiting_lock(folder / LOCK):
+    make_folder(folder / TRIALS)
+    with held(folder / CLAIM):
         sweep(folder)
+        sweep(folder / TRIALS)
         storage = open_journal(journal)
         with journal_errors(journal):
             begun = _begun(storage, {"config": config.model_dump(mode="json"), "corpus": corpus_digest})

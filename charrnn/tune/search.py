@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from charrnn.errors import (
     OutOfMemoryError,
     UsageError,
 )
+from charrnn.files.claims import Claim
 from charrnn.logs.console import Console
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.start import train_run
@@ -29,8 +31,34 @@ from charrnn.tune.opening import open_study
 from charrnn.tune.report import write_report
 from charrnn.tune.study import PRUNED, Study, Trial
 
+_PAUSE = 0.5
 _OF_THE_TRIAL = (DivergedError, OutOfMemoryError, UsageError, DataError, CheckpointError)
 """What a trial's own values can bring about; anything else would meet the next trial too, and ends the search."""
+
+
+class Holder(Interrupt):
+    """The signals so far, of a process that trains a trial as long as it holds the claim of it."""
+
+    def __init__(self, own: Interrupt, claim: Claim) -> None:
+        super().__init__()
+        self._own, self._claim = own, claim
+
+    def check(self) -> None:
+        """Raise `LockedError` where another process has taken over, and what `Interrupt.check` does."""
+        self._claim.check()
+        try:
+            self._own.check()
+        finally:
+            self.stop = self._own.stop
+
+    def saved(self, seconds: float) -> None:
+        """See `Interrupt.saved`."""
+        self._own.saved(seconds)
+
+    def take_save(self) -> bool:
+        """See `Interrupt.take_save`."""
+        asked, self.save = self._own.take_save() or self.save, False
+        return asked
 
 
 @dataclass
@@ -50,27 +78,54 @@ class Search:
     corpora: Path
     new_console: Callable[[], Console]
     interrupt: Interrupt
+    _refused: set[int] = field(default_factory=set)
 
     def run(self, limit: int) -> None:
         """Work until `limit` trials have begun, and none is left behind by a process that is gone."""
+        told = False
         while True:
             self.interrupt.check()
             if any(self._train(trial) for trial in self.study.trials() if trial.state == "running"):
                 continue
             trial = self.study.ask(limit)
-            if trial is None:
+            if trial is not None:
+                with self.new_console() as console:
+                    console.note(f"trial {trial.number}: {', '.join(space.overrides(trial.values))}")
+                self._train(trial)
+            elif self._others_live():
                 return
-            with self.new_console() as console:
-                console.note(f"trial {trial.number}: {', '.join(space.overrides(trial.values))}")
-            self._train(trial)
+            else:
+                if not told:
+                    with self.new_console() as console:
+                        console.note("waiting for a sign of life from the machine that has the last trials")
+                told = True
+                time.sleep(_PAUSE)
+
+    def _others_live(self) -> bool:
+        """Whether every trial under way is in the hands of a process that has been seen to live."""
+        left = [trial.number for trial in self.study.trials() if trial.state == "running"]
+        return all(number in self._refused or self.study.claim_of(number).alive for number in left)
 
     def _train(self, trial: Trial) -> bool:
-        """Train a trial to its end, or on to its end; False where another process is at it."""
+        """Train a trial to its end, or on to its end; False where another process is at it, or was quicker."""
+        claim = self.study.claim_of(trial.number)
+        if not claim.take():
+            return False
+        try:
+            if self.study.trials()[trial.number].state != "running":
+                return False
+            return self._trained(trial, Holder(self.interrupt, claim))
+        finally:
+            claim.release()
+
+    def _trained(self, trial: Trial, interrupt: Interrupt) -> bool:
         study, folder = self.study, self.study.folder_of(trial.number)
         with self.new_console() as console:
             try:
-                outcome = self._outcome(trial, folder, console)
+                outcome = self._outcome(trial, folder, console, interrupt)
             except LockedError:
+                # A run's lock is the kernel's: an older charrnn holds it, or the process that has taken over.
+                self._refused.add(trial.number)
                 return False
             except _OF_THE_TRIAL as error:
                 study.fail(trial.number, error)
@@ -83,11 +138,11 @@ class Search:
         write_report(study, self.loaded)
         return True
 
-    def _outcome(self, trial: Trial, folder: Path, console: Console) -> dict[str, Any]:
+    def _outcome(self, trial: Trial, folder: Path, console: Console, interrupt: Interrupt) -> dict[str, Any]:
         mode = "resume" if RunFolder(folder).used else "new"
         loaded = self.loaded.varied(space.trial_settings(self.study.tune, trial.values))
         verdict = partial(self.study.verdict, trial.number)
-        return train_run(loaded, folder, mode, self.corpora, console, self.interrupt, verdict)
+        return train_run(loaded, folder, mode, self.corpora, console, interrupt, verdict)
 
 
 def search(

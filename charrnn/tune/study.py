@@ -2,7 +2,7 @@
 
 studies/<name>/
     study.journal           Optuna's journal: every trial, its values, its validations, how it ended
-    trials/0007/            each trial is a run like any other
+    trials/0007/            each trial is a run like any other; beside it `0007.claim` while a process is at it
     best.yaml               the config with the values of the best trial
     report.json, report.md  what came of it
 """
@@ -20,13 +20,14 @@ from charrnn.config.schema.tune import TpeSampler
 from charrnn.errors import CharRnnError
 from charrnn.files import digest
 from charrnn.files.atomic import make_folder
-from charrnn.files.lock import LOCK, waiting_lock
+from charrnn.files.claims import Claim, held
 from charrnn.tune import space
 from charrnn.tune.extra import optuna
 from charrnn.tune.journal import JOURNAL, journal_errors
 from charrnn.tune.space import Values
 
 PRUNED = "given up: worse than the median of the finished trials"
+CLAIM, TRIALS = "study.claim", "trials"
 NAME = "charrnn"
 """What Optuna's journal calls the only study in it."""
 
@@ -65,16 +66,22 @@ class Study:
         self.distributions = space.distributions(self.tune.space)
         self.own_values, self.own_outside = space.own_values(config, self.tune.space)
         self._storage = storage
+        self._claims: dict[int, Claim] = {}
         self._study_id = storage.get_study_id_from_name(NAME)
 
     def folder_of(self, number: int) -> Path:
         """The run of a trial."""
-        return self.folder / "trials" / f"{number:04}"
+        return self.folder / TRIALS / f"{number:04}"
+
+    def claim_of(self, number: int) -> Claim:
+        """What a process holds, of all machines, that trains a trial; always the same object."""
+        folder = self.folder_of(number)
+        return self._claims.setdefault(number, Claim(folder.with_name(folder.name + ".claim")))
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Nobody else begins or ends a trial while the block runs; `StorageError` where the system refuses."""
-        with waiting_lock(self.folder / LOCK), journal_errors(self.folder / JOURNAL):
+        with held(self.folder / CLAIM), journal_errors(self.folder / JOURNAL):
             yield
 
     def trials(self) -> list[Trial]:
@@ -94,7 +101,7 @@ class Study:
             if number >= limit:
                 return None
             params = self._propose(number, frozen)
-            # Before the journal names the trial, so that two who reach for it meet at the lock inside.
+            # Before the journal names the trial, so that its folder is there for whoever reads of it.
             make_folder(self.folder_of(number))
             new = optuna().trial.create_trial(
                 state=optuna().trial.TrialState.RUNNING, params=params, distributions=self.distributions

@@ -257,10 +257,10 @@ def test_too_few_confident_items_hand_round_0_back_and_say_why(lab: PseudoLab) -
 def test_a_student_that_diverges_hands_the_best_round_back(lab: PseudoLab, monkeypatch: pytest.MonkeyPatch) -> None:
     known = training.train_run
 
-    def diverging(loaded: Any, folder: Path, *arguments: Any) -> Any:
+    def diverging(loaded: Any, folder: Path, *arguments: Any, **named: Any) -> Any:
         if "round-1" in str(folder):
             raise DivergedError("the loss is nan")
-        return known(loaded, folder, *arguments)
+        return known(loaded, folder, *arguments, **named)
 
     monkeypatch.setattr(training, "train_run", diverging)
     seed = lab.rounds("out", "train.max_steps=6", "pseudo.select={kind: all}")["seeds"][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -152,3 +153,54 @@ def test_the_script_is_plain_bash() -> None:
     assert os.access(SCRIPT, os.X_OK)
     if shutil.which("shellcheck"):
         subprocess.run(["shellcheck", str(SCRIPT)], check=True)
+
+
+TASKS = """\
+#!/bin/sh
+echo "$SLURM_NTASKS" >> srun.log
+for task in 0 1 2; do SLURM_PROCID=$task SLURM_LOCALID=$((task % 2)) "$@" & done
+wait %1 && wait %2 && wait %3
+"""
+HOSTNAMES = '#!/bin/sh\n[ "$*" = "show hostnames node[3-4]" ] && printf "node3\\nnode4\\n"\n'
+TOLD = """\
+#!/bin/sh
+echo "$RANK $LOCAL_RANK $WORLD_SIZE $MASTER_ADDR $MASTER_PORT $1 $2" > "charrnn-$SLURM_PROCID.log"
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("train", ["0 0 3 node3 24711", "1 1 3 node3 24711", "2 0 3 node3 24711"]),
+        ("pseudolabel", ["0 0 3 node3 24711", "1 1 3 node3 24711", "2 0 3 node3 24711"]),
+        ("tune", ["    "] * 3),
+    ],
+)
+def test_several_tasks_are_told_which_process_each_is(cluster: Cluster, command: str, told: list[str]) -> None:
+    """Those of a search are not: each of them works for itself."""
+    for name, text in (("srun", TASKS), ("scontrol", HOSTNAMES), ("charrnn", TOLD)):
+        (cluster.path / name).write_text(text)
+    environ = {"SLURM_NTASKS": "3", "SLURM_JOB_NODELIST": "node[3-4]"}
+    done = cluster.job(command, "a config.yaml", "--resume", **environ)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [cluster.lines(f"charrnn-{task}") for task in range(3)] == [
+        [f"{each} {command} a config.yaml"] for each in told
+    ]
+
+
+@pytest.mark.slow
+def test_two_tasks_train_one_run(cluster: Cluster) -> None:
+    """The processes that a SLURM job starts find each other, as those of torchrun do."""
+    (cluster.path / "text.txt").write_text("the cat sat on the mat.\n" * 40, encoding="utf-8")
+    config = "corpus: {source: text.txt}\nstream: {lanes: 4, chunk: 8}\nmodel: {core: {hidden: 4}}\n"
+    (cluster.path / "c.yaml").write_text(
+        f"{config}train: {{max_steps: 3, tensorboard: false}}\nsample: {{length: 3}}\n"
+    )
+    (cluster.path / "srun").write_text(TASKS.replace("0 1 2", "0 1").replace(" && wait %3", ""))
+    (cluster.path / "scontrol").write_text("#!/bin/sh\necho localhost\n")
+    (cluster.path / "charrnn").write_text(f'#!/bin/sh\nexec {sys.executable} -m charrnn "$@"\n')
+    environ = {"SLURM_NTASKS": "2", "SLURM_JOB_NODELIST": "node", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = cluster.job("train", "c.yaml", "--resume", "--device", "cpu", "--out", "run", "--quiet", **environ)
+    assert (done.returncode, done.stdout) == (0, "run\n"), done.stderr
+    plan = json.loads((cluster.path / "run/checkpoints/step-00000003/config.json").read_text())["plan"]
+    assert plan["processes"] == 2
