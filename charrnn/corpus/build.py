@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from charrnn.corpus.splits import cut
 from charrnn.errors import DataError
 from charrnn.files import digest
 from charrnn.files.atomic import make_folder, new_folder, write_json
-from charrnn.text.blocks import BLOCK, read_blocks
+from charrnn.text.blocks import BLOCK, SourceFile, file_digest, read_blocks
 from charrnn.text.encode import Ids, Unknown, UnknownSymbols
 from charrnn.text.reader import Reader
 from charrnn.text.sources import Source
@@ -66,11 +67,11 @@ class Build:
     Args:
         settings: what becomes of the text.
         source: the text.
-        records: sizes and digests of the files of the source.
         watch: told about every block.
         given: the vocabulary, where it is not the text's own.
 
     Attributes:
+        records: sizes and digests of the files of the source, once they have been looked at.
         lost: the symbols of the text that a given vocabulary has not, and that were left out or replaced.
     """
 
@@ -78,17 +79,36 @@ class Build:
         self,
         settings: Corpus,
         source: Source,
-        records: list[SourceRecord],
         watch: Watch,
         given: Given | None = None,
     ) -> None:
         self._settings = settings
         self._source = source
-        self._records = records
         self._watch = watch
         self._given = given
         self._replaced = 0
+        self._total = sum(file.size() for file in source.files)
+        self._own: Vocabulary | None = None
+        self.records: list[SourceRecord] = []
         self.lost: dict[str, None] = {}
+
+    def look(self, count: bool) -> None:
+        """Take the sizes and digests of the files; and, to read them once less, `count` their symbols on the way, which
+        is for nothing where the corpus turns out to be there already.
+
+        Raises:
+            DataError: the text is empty; it cannot be read; and where symbols are counted, whatever `write` raises.
+        """
+        if count and self._given is None:
+            self._own = self._count()
+        else:
+            before = 0
+            for file in self._source.files:
+                size, sha256 = file_digest(file, self._on_block("look", before))
+                self.records.append(SourceRecord(name=file.name, bytes=size, sha256=sha256))
+                before += size
+        if not any(record.bytes for record in self.records):
+            raise empty(self._settings)
 
     def write(self, folder: Path, identity: str) -> None:
         """Put the corpus at `folder`, complete or not at all; `identity` is its digest.
@@ -97,7 +117,7 @@ class Build:
             DataError: the text is empty, of one symbol, unreadable, or was changed meanwhile.
             StorageError: a write was refused.
         """
-        vocabulary = self._count() if self._given is None else self._given.vocabulary
+        vocabulary = (self._own or self._count()) if self._given is None else self._given.vocabulary
         make_folder(folder.parent)
         with new_folder(folder) as beside:
             files = self._encode(vocabulary, beside)
@@ -109,7 +129,7 @@ class Build:
                     "format": FORMAT,
                     "kind": KIND,
                     "digest": identity,
-                    "sources": self._records,
+                    "sources": self.records,
                     "settings": self._settings,
                     "counts": self._counts(splits),
                     "dtype": vocabulary.dtype.name,
@@ -140,7 +160,7 @@ class Build:
                 documents = DocumentWriter(self._settings, vocabulary, starts)
             for piece in self._pieces("encode", documents.new_file if documents else None):
                 ids = self._ids(vocabulary, piece)
-                file.write(ids.astype(stored, copy=False).tobytes())
+                file.write(ids.astype(stored, copy=False).view(np.uint8).data)
                 if documents:
                     documents.feed(ids)
             return {TOKENS: file.record} | ({DOCUMENTS: documents.finish()} if documents else {})
@@ -166,28 +186,32 @@ class Build:
         """Cut the tokens at `path`, and count the characters and bytes that the splits stand for."""
         width = vocabulary.dtype.itemsize
         splits = {}
-        with path.open("rb") as file:
-            for name, (start, end) in cut(self._settings, size // width).items():
-                seen: NDArray[np.int64] = np.zeros(vocabulary.size, np.int64)
-                for at in range(start, end, BLOCK):
-                    block = file.read(min(BLOCK, end - at) * width)
-                    ids = np.frombuffer(block, vocabulary.dtype.newbyteorder("<"))
-                    seen += np.bincount(ids, minlength=vocabulary.size)
-                    self._watch.block("measure", file.tell(), size)
-                characters = int(seen @ vocabulary.characters_per_id)
-                if end > start and not characters:
-                    raise DataError(
-                        f"the {name} split holds {end - start} tokens and no whole character",
-                        where=self._settings.source,
-                        hint="give it a larger share in corpus.split",
-                    )
-                splits[name] = SplitRecord(
-                    start=start,
-                    end=end,
-                    characters=characters,
-                    bytes=int(seen @ vocabulary.bytes_per_id),
+        for name, (start, end) in cut(self._settings, size // width).items():
+            characters, stood_for = self._stand_for(vocabulary, path, start, end)
+            if end > start and not characters:
+                raise DataError(
+                    f"the {name} split holds {end - start} tokens and no whole character",
+                    where=self._settings.source,
+                    hint="give it a larger share in corpus.split",
                 )
+            splits[name] = SplitRecord(start=start, end=end, characters=characters, bytes=stood_for)
         return splits
+
+    def _stand_for(self, vocabulary: Vocabulary, path: Path, start: int, end: int) -> tuple[int, int]:
+        """How many characters, and bytes of UTF-8, the tokens from `start` to before `end` stand for."""
+        width = vocabulary.dtype.itemsize
+        total = path.stat().st_size
+        if (vocabulary.characters_per_id[1:] == 1).all() and (vocabulary.bytes_per_id[1:] == 1).all():
+            self._watch.block("measure", end * width, total)
+            return end - start, end - start
+        seen: NDArray[np.int64] = np.zeros(vocabulary.size, np.int64)
+        with path.open("rb") as file:
+            file.seek(start * width)
+            for at in range(start, end, BLOCK):
+                block = file.read(min(BLOCK, end - at) * width)
+                seen += counted(np.frombuffer(block, vocabulary.dtype.newbyteorder("<")), vocabulary.size)
+                self._watch.block("measure", file.tell(), total)
+        return int(seen @ vocabulary.characters_per_id), int(seen @ vocabulary.bytes_per_id)
 
     def _counts(self, splits: dict[str, SplitRecord]) -> Counts:
         return Counts(
@@ -198,17 +222,31 @@ class Build:
         )
 
     def _pieces(self, label: str, on_file: Callable[[], None] | None = None) -> Iterator[str | bytes]:
-        """The whole text in pieces of whole units, each of one file; `on_file` is called before those of a file."""
-        reader = Reader(self._settings)
-        total = sum(record.bytes for record in self._records)
-        before = 0
-        for file, record in zip(self._source.files, self._records, strict=True):
+        """The whole text in pieces of whole units, each of one file; `on_file` is called before those of a file. Files
+        that have not been looked at are, on the way."""
+        reader, records, before = Reader(self._settings), [], 0
+        for file, known in zip_longest(self._source.files, self.records):
 
-            def on_block(done: int, before: int = before) -> None:
-                self._watch.block(label, before + done, total)
+            def on_end(size: int, sha256: str, file: SourceFile = file) -> None:
+                records.append(SourceRecord(name=file.name, bytes=size, sha256=sha256))
 
             if on_file is not None:
                 on_file()
-            yield from reader.pieces(file.label, read_blocks(file, record.sha256, on_block))
-            before += record.bytes
-        self._replaced = reader.replaced
+            sha256, on_block = None if known is None else known.sha256, self._on_block(label, before)
+            yield from reader.pieces(file.label, read_blocks(file, sha256, on_block, on_end))
+            before += records[-1].bytes
+        self._replaced, self.records = reader.replaced, records
+
+    def _on_block(self, label: str, before: int) -> Callable[[int], None]:
+        """What hears of the bytes of a file that were read; so many were `before` it."""
+        return lambda done: self._watch.block(label, before + done, self._total)
+
+
+def counted(ids: Ids, size: int) -> NDArray[np.int64]:
+    """How often each of the ids below `size` stands in `ids`; those of one byte are looked up in pairs."""
+    if ids.dtype != np.uint8:
+        return np.bincount(ids, minlength=size)
+    even = len(ids) - len(ids) % 2
+    pairs = np.bincount(ids[:even].view(np.uint16), minlength=1 << 16).reshape(256, 256)
+    counts: NDArray[np.int64] = pairs.sum(0) + pairs.sum(1) + np.bincount(ids[even:], minlength=256)
+    return counts[:size]

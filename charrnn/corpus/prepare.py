@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import glob
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from charrnn.config.schema.corpus import Corpus
-from charrnn.corpus.build import Build, Given, empty
+from charrnn.corpus.build import Build, Given
 from charrnn.corpus.manifest import DOCUMENTS, MANIFEST, TOKENS, VOCABULARY, SourceRecord, corpus_digest
 from charrnn.corpus.ready import OTHER_PLACE, Prepared, found_or_made
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import DataError, UsageError
-from charrnn.text.blocks import file_digest
-from charrnn.text.sources import Source, open_source
+from charrnn.text.sources import open_source
 from charrnn.text.watch import Progress, Watch, no_check, no_progress
 
 
@@ -48,39 +49,36 @@ def prepare(
     watch = Watch(progress, check)
     spool = corpora if out is None else out.absolute().parent
     with open_source(settings, base=base, corpora=corpora, spool=spool, watch=watch) as source:
-        records = _look_at(source, settings, watch)
-        identity = corpus_digest(settings, records, None if given is None else given.identity())
-        folder = corpora / f"{name or source.name}-{identity[:8]}" if out is None else out
+        build = Build(settings, source, watch, given)
+        first = f"{name or source.name}-"
+        build.look(count=settings.sha256 is None and _nothing_at(out, corpora, first))
+        _check_digest(settings, build.records)
+        identity = corpus_digest(settings, build.records, None if given is None else given.identity())
+        folder = corpora / f"{first}{identity[:8]}" if out is None else out
         if source.folder is not None and folder.resolve().is_relative_to(source.folder):
             raise UsageError(
                 "the corpus would lie inside its own source",
                 where=folder,
                 hint=OTHER_PLACE,
             )
-        build = Build(settings, source, records, watch, given)
         files = MANIFEST, TOKENS, VOCABULARY, DOCUMENTS
         ready = found_or_made(TokenCorpus, folder, identity, files, lambda: build.write(folder, identity))
     return replace(ready, lost=tuple(build.lost))
 
 
-def _look_at(source: Source, settings: Corpus, watch: Watch) -> list[SourceRecord]:
-    """Size and digest of every file of the source."""
-    total = sum(file.size() for file in source.files)
-    records, before = [], 0
-    for file in source.files:
+def _nothing_at(out: Path | None, corpora: Path, first: str) -> bool:
+    """Whether there is no folder that may be the corpus, so that one has to be made; names of corpora begin with
+    `first`."""
+    if out is not None:
+        return not os.path.lexists(out)
+    return next(corpora.glob(f"{glob.escape(first)}*"), None) is None
 
-        def on_block(done: int, before: int = before) -> None:
-            watch.block("look", before + done, total)
 
-        size, sha256 = file_digest(file, on_block)
-        records.append(SourceRecord(name=file.name, bytes=size, sha256=sha256))
-        before += size
-    if before == 0:
-        raise empty(settings)
+def _check_digest(settings: Corpus, records: list[SourceRecord]) -> None:
+    """Refuse a source that is not the one file that the settings name."""
     if settings.sha256 is not None and [record.sha256 for record in records] != [settings.sha256]:
         raise DataError(
             "the source is not the file that corpus.sha256 says",
             where=settings.source,
             why=f"expected {settings.sha256}, found {', '.join(record.sha256 for record in records[:3])}",
         )
-    return records

@@ -76,13 +76,19 @@ def file_digest(file: SourceFile, on_block: Callable[[int], None]) -> tuple[int,
         return raw.count, raw.hash.hexdigest()
 
 
-def read_blocks(file: SourceFile, sha256: str | None, on_block: Callable[[int], None]) -> Iterator[bytes]:
+def read_blocks(
+    file: SourceFile,
+    sha256: str | None,
+    on_block: Callable[[int], None],
+    on_end: Callable[[int, str], None] | None = None,
+) -> Iterator[bytes]:
     """The content of `file` in blocks, unpacked if it is gzip.
 
     Args:
         file: what to read.
-        sha256: the digest that the file had when it was looked at first; None where it is read only once.
+        sha256: the digest that the file had when it was looked at first; None where it is read for the first time.
         on_block: hears of the bytes of the file read so far, packed ones where it is packed.
+        on_end: is told the size and the SHA-256 of the file as it lies there, when all of it was read.
 
     Raises:
         DataError: the file cannot be read, is damaged, or is not what it was.
@@ -94,6 +100,8 @@ def read_blocks(file: SourceFile, sha256: str | None, on_block: Callable[[int], 
         for block in _unpacked(raw, file.label) if packed else iter(lambda: raw.read(BLOCK), b""):
             yield block
             on_block(raw.count)
+        if on_end is not None:
+            on_end(raw.count, raw.hash.hexdigest())
         if sha256 is not None and raw.hash.hexdigest() != sha256:
             raise DataError(
                 "the source was changed while it was read",
