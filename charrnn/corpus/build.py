@@ -17,7 +17,6 @@ from charrnn.corpus.manifest import (
     DOCUMENTS,
     FORMAT,
     KIND,
-    TOKENS,
     VOCABULARY,
     Counts,
     FileRecord,
@@ -26,6 +25,7 @@ from charrnn.corpus.manifest import (
     SplitRecord,
     write_manifest,
 )
+from charrnn.corpus.parts import TokenWriter, read_span
 from charrnn.corpus.splits import cut
 from charrnn.errors import DataError
 from charrnn.files import digest
@@ -121,7 +121,7 @@ class Build:
         make_folder(folder.parent)
         with new_folder(folder) as beside:
             files = self._encode(vocabulary, beside)
-            splits = self._measure(vocabulary, beside / TOKENS, files[TOKENS].bytes)
+            splits = self._measure(vocabulary, beside, sum(files[name].bytes for name in files if name != DOCUMENTS))
             write_json(beside / VOCABULARY, vocabulary.to_json())
             words = digest.of_file(beside / VOCABULARY), (beside / VOCABULARY).stat().st_size
             manifest = Manifest.model_validate(
@@ -154,16 +154,21 @@ class Build:
         """The second pass: the tokens go to a file of `folder`, little-endian, and where documents begin to another."""
         stored = vocabulary.dtype.newbyteorder("<")
         with ExitStack() as stack:
-            file, documents = HashedFile(stack.enter_context((folder / TOKENS).open("wb"))), None
+            tokens, documents = stack.enter_context(TokenWriter(folder, self._part_bytes(vocabulary))), None
             if self._settings.documents is not None:
                 starts = HashedFile(stack.enter_context((folder / DOCUMENTS).open("wb")))
                 documents = DocumentWriter(self._settings, vocabulary, starts)
             for piece in self._pieces("encode", documents.new_file if documents else None):
                 ids = self._ids(vocabulary, piece)
-                file.write(ids.astype(stored, copy=False).view(np.uint8).data)
+                tokens.write(ids.astype(stored, copy=False))
                 if documents:
                     documents.feed(ids)
-            return {TOKENS: file.record} | ({DOCUMENTS: documents.finish()} if documents else {})
+            return tokens.records | ({DOCUMENTS: documents.finish()} if documents else {})
+
+    def _part_bytes(self, vocabulary: Vocabulary) -> int | None:
+        """The size of a part in whole tokens; None where there is one file."""
+        asked = self._settings.part_bytes
+        return None if asked is None else asked - asked % vocabulary.dtype.itemsize
 
     def _ids(self, vocabulary: Vocabulary, piece: str | bytes) -> Ids:
         """The ids of a piece; one's own vocabulary has them all, and a given one what was asked for in their place."""
@@ -182,12 +187,12 @@ class Build:
             self.lost |= dict.fromkeys(error.symbols)
             return vocabulary.encode(piece, self._given.unknown).astype(vocabulary.dtype)
 
-    def _measure(self, vocabulary: Vocabulary, path: Path, size: int) -> dict[str, SplitRecord]:
-        """Cut the tokens at `path`, and count the characters and bytes that the splits stand for."""
+    def _measure(self, vocabulary: Vocabulary, folder: Path, size: int) -> dict[str, SplitRecord]:
+        """Cut the tokens, `size` bytes in `folder`, and count the characters and bytes that the splits stand for."""
         width = vocabulary.dtype.itemsize
         splits = {}
         for name, (start, end) in cut(self._settings, size // width).items():
-            characters, stood_for = self._stand_for(vocabulary, path, start, end)
+            characters, stood_for = self._stand_for(vocabulary, folder, (start, end), size)
             if end > start and not characters:
                 raise DataError(
                     f"the {name} split holds {end - start} tokens and no whole character",
@@ -197,20 +202,18 @@ class Build:
             splits[name] = SplitRecord(start=start, end=end, characters=characters, bytes=stood_for)
         return splits
 
-    def _stand_for(self, vocabulary: Vocabulary, path: Path, start: int, end: int) -> tuple[int, int]:
-        """How many characters, and bytes of UTF-8, the tokens from `start` to before `end` stand for."""
-        width = vocabulary.dtype.itemsize
-        total = path.stat().st_size
+    def _stand_for(self, vocabulary: Vocabulary, folder: Path, split: tuple[int, int], total: int) -> tuple[int, int]:
+        """How many characters, and bytes of UTF-8, the tokens of a split stand for."""
+        width, (start, end) = vocabulary.dtype.itemsize, split
         if (vocabulary.characters_per_id[1:] == 1).all() and (vocabulary.bytes_per_id[1:] == 1).all():
             self._watch.block("measure", end * width, total)
             return end - start, end - start
         seen: NDArray[np.int64] = np.zeros(vocabulary.size, np.int64)
-        with path.open("rb") as file:
-            file.seek(start * width)
-            for at in range(start, end, BLOCK):
-                block = file.read(min(BLOCK, end - at) * width)
-                seen += counted(np.frombuffer(block, vocabulary.dtype.newbyteorder("<")), vocabulary.size)
-                self._watch.block("measure", file.tell(), total)
+        for at in range(start, end, BLOCK):
+            upto = min(at + BLOCK, end)
+            block = read_span(folder, self._part_bytes(vocabulary), at * width, upto * width)
+            seen += counted(np.frombuffer(block, vocabulary.dtype.newbyteorder("<")), vocabulary.size)
+            self._watch.block("measure", upto * width, total)
         return int(seen @ vocabulary.characters_per_id), int(seen @ vocabulary.bytes_per_id)
 
     def _counts(self, splits: dict[str, SplitRecord]) -> Counts:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from charrnn.config.schema.corpus import Corpus
 from charrnn.corpus.build import Build, Given
-from charrnn.corpus.manifest import DOCUMENTS, MANIFEST, TOKENS, VOCABULARY, SourceRecord, corpus_digest
+from charrnn.corpus.manifest import DOCUMENTS, MANIFEST, TOKENS, VOCABULARY, SourceRecord, corpus_digest, is_part
 from charrnn.corpus.ready import OTHER_PLACE, Prepared, found_or_made
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import DataError, UsageError
+from charrnn.files.atomic import storage_errors
 from charrnn.text.sources import open_source
 from charrnn.text.watch import Progress, Watch, no_check, no_progress
 
@@ -61,7 +62,7 @@ def prepare(
                 where=folder,
                 hint=OTHER_PLACE,
             )
-        files = MANIFEST, TOKENS, VOCABULARY, DOCUMENTS
+        files = MANIFEST, TOKENS, VOCABULARY, DOCUMENTS, *_parts_in(folder)
         ready = found_or_made(TokenCorpus, folder, identity, files, lambda: build.write(folder, identity))
     return replace(ready, lost=tuple(build.lost))
 
@@ -72,6 +73,12 @@ def _nothing_at(out: Path | None, corpora: Path, first: str) -> bool:
     if out is not None:
         return not os.path.lexists(out)
     return next(corpora.glob(f"{glob.escape(first)}*"), None) is None
+
+
+def _parts_in(folder: Path) -> list[str]:
+    """The files of a folder that are parts of tokens by their names."""
+    with storage_errors(folder):
+        return [path.name for path in folder.iterdir() if is_part(path.name)] if folder.is_dir() else []
 
 
 def _check_digest(settings: Corpus, records: list[SourceRecord]) -> None:
