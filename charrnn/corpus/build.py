@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TypeVar
 
 from charrnn.config.schema.corpus import Corpus
+from charrnn.corpus.counting import Given, ids_of, one_byte_each, stand_for
 from charrnn.corpus.documents import DocumentWriter, HashedFile
 from charrnn.corpus.manifest import (
     DOCUMENTS,
@@ -25,40 +23,25 @@ from charrnn.corpus.manifest import (
     SplitRecord,
     write_manifest,
 )
-from charrnn.corpus.parts import TokenWriter, read_span
+from charrnn.corpus.parts import TokenWriter
+from charrnn.corpus.several import Several
 from charrnn.corpus.splits import cut
 from charrnn.errors import DataError
 from charrnn.files import digest
 from charrnn.files.atomic import make_folder, new_folder, write_json
-from charrnn.text.blocks import BLOCK, SourceFile, file_digest, read_blocks
-from charrnn.text.encode import Ids, Unknown, UnknownSymbols
+from charrnn.text.blocks import SourceFile, file_digest, read_blocks
 from charrnn.text.reader import Reader
 from charrnn.text.sources import Source
 from charrnn.text.tally import Tally
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.text.watch import Watch
 
+T = TypeVar("T")
+
 
 def empty(settings: Corpus) -> DataError:
     """The error for a source without a text."""
     return DataError("the text is empty", where=settings.source)
-
-
-@dataclass(frozen=True)
-class Given:
-    """The vocabulary of another text, for a corpus that is to be of the same symbols.
-
-    Attributes:
-        vocabulary: the symbols.
-        unknown: what becomes of symbols that it neither has nor spells.
-    """
-
-    vocabulary: Vocabulary
-    unknown: Unknown = "error"
-
-    def identity(self) -> dict[str, str]:
-        """What it adds to the identity of a corpus."""
-        return {"vocabulary": self.vocabulary.digest, "unknown": self.unknown}
 
 
 class Build:
@@ -69,6 +52,7 @@ class Build:
         source: the text.
         watch: told about every block.
         given: the vocabulary, where it is not the text's own.
+        several: the processes that work together, where there are any but this one.
 
     Attributes:
         records: sizes and digests of the files of the source, once they have been looked at.
@@ -81,11 +65,13 @@ class Build:
         source: Source,
         watch: Watch,
         given: Given | None = None,
+        several: Several | None = None,
     ) -> None:
         self._settings = settings
         self._source = source
         self._watch = watch
         self._given = given
+        self._several = several
         self._replaced = 0
         self._total = sum(file.size() for file in source.files)
         self._own: Vocabulary | None = None
@@ -102,13 +88,17 @@ class Build:
         if count and self._given is None:
             self._own = self._count()
         else:
-            before = 0
-            for file in self._source.files:
-                size, sha256 = file_digest(file, self._on_block("look", before))
-                self.records.append(SourceRecord(name=file.name, bytes=size, sha256=sha256))
-                before += size
+            self.records = self._told(lambda several: several.look(), self._look_alone)
         if not any(record.bytes for record in self.records):
             raise empty(self._settings)
+
+    def _look_alone(self) -> list[SourceRecord]:
+        records, before = list[SourceRecord](), 0
+        for file in self._source.files:
+            size, sha256 = file_digest(file, self._on_block("look", before))
+            records.append(SourceRecord(name=file.name, bytes=size, sha256=sha256))
+            before += size
+        return records
 
     def write(self, folder: Path, identity: str) -> None:
         """Put the corpus at `folder`, complete or not at all; `identity` is its digest.
@@ -141,51 +131,74 @@ class Build:
 
     def _count(self) -> Vocabulary:
         """The first pass."""
-        tally = Tally(self._settings)
-        for piece in self._pieces("count"):
-            tally.add(piece)
+        tally = self._told(self._count_together, self._count_alone)
         if tally.distinct == 0:
             raise empty(self._settings)
         if tally.distinct == 1:
             raise DataError("there is nothing to learn: the text repeats one symbol", where=self._settings.source)
         return tally.vocabulary()
 
+    def _count_alone(self) -> Tally:
+        tally = Tally(self._settings)
+        for piece in self._pieces("count"):
+            tally.add(piece)
+        return tally
+
+    def _count_together(self, several: Several) -> Tally:
+        tally, self.records = several.count(self.records)
+        return tally
+
+    def _told(self, together: Callable[[Several], T], alone: Callable[[], T]) -> T:
+        """What several processes come to, where there are any. What is wrong with a text is said by one process, which
+        reads it from its beginning and knows the place, and finds out where nothing is wrong after all."""
+        if self._several is not None:
+            try:
+                return together(self._several)
+            except DataError:
+                self._several.end()
+                self._several = None
+        return alone()
+
     def _encode(self, vocabulary: Vocabulary, folder: Path) -> dict[str, FileRecord]:
-        """The second pass: the tokens go to a file of `folder`, little-endian, and where documents begin to another."""
+        """The second pass: the tokens go to files of `folder`, little-endian, and where documents begin to another."""
+        return self._told(
+            lambda several: self._encode_together(several, vocabulary, folder),
+            lambda: self._encode_alone(vocabulary, folder),
+        )
+
+    def _encode_alone(self, vocabulary: Vocabulary, folder: Path) -> dict[str, FileRecord]:
         stored = vocabulary.dtype.newbyteorder("<")
-        with ExitStack() as stack:
-            tokens, documents = stack.enter_context(TokenWriter(folder, self._part_bytes(vocabulary))), None
-            if self._settings.documents is not None:
-                starts = HashedFile(stack.enter_context((folder / DOCUMENTS).open("wb")))
-                documents = DocumentWriter(self._settings, vocabulary, starts)
+        with (
+            TokenWriter(folder, self._part_bytes(vocabulary)) as tokens,
+            self._documents(vocabulary, folder) as documents,
+        ):
             for piece in self._pieces("encode", documents.new_file if documents else None):
-                ids = self._ids(vocabulary, piece)
+                ids = ids_of(vocabulary, self._given, piece, self._settings.source, self.lost)
                 tokens.write(ids.astype(stored, copy=False))
                 if documents:
                     documents.feed(ids)
             return tokens.records | ({DOCUMENTS: documents.finish()} if documents else {})
 
+    def _encode_together(self, several: Several, vocabulary: Vocabulary, folder: Path) -> dict[str, FileRecord]:
+        with self._documents(vocabulary, folder) as documents:
+            place = folder, self._part_bytes(vocabulary)
+            tokens = several.encode(vocabulary, self._given, self.records, *place, documents)
+            self._replaced, self.lost = tokens.replaced, tokens.lost
+            return tokens.records | ({DOCUMENTS: documents.finish()} if documents else {})
+
+    @contextmanager
+    def _documents(self, vocabulary: Vocabulary, folder: Path) -> Iterator[DocumentWriter | None]:
+        """What finds the documents, where the settings say what they are."""
+        if self._settings.documents is None:
+            yield None
+        else:
+            with (folder / DOCUMENTS).open("wb") as file:
+                yield DocumentWriter(self._settings, vocabulary, HashedFile(file))
+
     def _part_bytes(self, vocabulary: Vocabulary) -> int | None:
         """The size of a part in whole tokens; None where there is one file."""
         asked = self._settings.part_bytes
         return None if asked is None else asked - asked % vocabulary.dtype.itemsize
-
-    def _ids(self, vocabulary: Vocabulary, piece: str | bytes) -> Ids:
-        """The ids of a piece; one's own vocabulary has them all, and a given one what was asked for in their place."""
-        try:
-            return vocabulary.encode_block(piece)
-        except UnknownSymbols as error:
-            if self._given is None:
-                raise DataError("the source was changed while it was read", where=self._settings.source) from error
-            if self._given.unknown == "error":
-                error.where = self._settings.source
-                error.hint = (
-                    "set corpus.min_count to 2 or more, so that the vocabulary spells what it does not have, or "
-                    "`unknown` of this text to skip or replace"
-                )
-                raise
-            self.lost |= dict.fromkeys(error.symbols)
-            return vocabulary.encode(piece, self._given.unknown).astype(vocabulary.dtype)
 
     def _measure(self, vocabulary: Vocabulary, folder: Path, size: int) -> dict[str, SplitRecord]:
         """Cut the tokens, `size` bytes in `folder`, and count the characters and bytes that the splits stand for."""
@@ -204,17 +217,14 @@ class Build:
 
     def _stand_for(self, vocabulary: Vocabulary, folder: Path, split: tuple[int, int], total: int) -> tuple[int, int]:
         """How many characters, and bytes of UTF-8, the tokens of a split stand for."""
-        width, (start, end) = vocabulary.dtype.itemsize, split
-        if (vocabulary.characters_per_id[1:] == 1).all() and (vocabulary.bytes_per_id[1:] == 1).all():
-            self._watch.block("measure", end * width, total)
-            return end - start, end - start
-        seen: NDArray[np.int64] = np.zeros(vocabulary.size, np.int64)
-        for at in range(start, end, BLOCK):
-            upto = min(at + BLOCK, end)
-            block = read_span(folder, self._part_bytes(vocabulary), at * width, upto * width)
-            seen += counted(np.frombuffer(block, vocabulary.dtype.newbyteorder("<")), vocabulary.size)
-            self._watch.block("measure", upto * width, total)
-        return int(seen @ vocabulary.characters_per_id), int(seen @ vocabulary.bytes_per_id)
+        several, part_bytes = self._several, self._part_bytes(vocabulary)
+        if several is not None and not one_byte_each(vocabulary):
+            return several.measure(folder, part_bytes, split, vocabulary.dtype.itemsize)
+
+        def on_block(done: int) -> None:
+            self._watch.block("measure", done, total)
+
+        return stand_for(vocabulary, folder, part_bytes, split, on_block)
 
     def _counts(self, splits: dict[str, SplitRecord]) -> Counts:
         return Counts(
@@ -243,13 +253,3 @@ class Build:
     def _on_block(self, label: str, before: int) -> Callable[[int], None]:
         """What hears of the bytes of a file that were read; so many were `before` it."""
         return lambda done: self._watch.block(label, before + done, self._total)
-
-
-def counted(ids: Ids, size: int) -> NDArray[np.int64]:
-    """How often each of the ids below `size` stands in `ids`; those of one byte are looked up in pairs."""
-    if ids.dtype != np.uint8:
-        return np.bincount(ids, minlength=size)
-    even = len(ids) - len(ids) % 2
-    pairs = np.bincount(ids[:even].view(np.uint16), minlength=1 << 16).reshape(256, 256)
-    counts: NDArray[np.int64] = pairs.sum(0) + pairs.sum(1) + np.bincount(ids[even:], minlength=256)
-    return counts[:size]

@@ -5,17 +5,22 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from charrnn.config.schema.corpus import Corpus
-from charrnn.corpus.build import Build, Given
+from charrnn.corpus.build import Build
+from charrnn.corpus.counting import Given
+from charrnn.corpus.crew import Crew
 from charrnn.corpus.manifest import DOCUMENTS, MANIFEST, TOKENS, VOCABULARY, SourceRecord, corpus_digest, is_part
 from charrnn.corpus.ready import OTHER_PLACE, Prepared, found_or_made
+from charrnn.corpus.several import Jobs, Several
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import DataError, UsageError
 from charrnn.files.atomic import storage_errors
-from charrnn.text.sources import open_source
+from charrnn.text.pieces import why_whole, works
+from charrnn.text.sources import Source, open_source
 from charrnn.text.watch import Progress, Watch, no_check, no_progress
 
 
@@ -29,6 +34,7 @@ def prepare(
     progress: Progress = no_progress,
     check: Callable[[], None] = no_check,
     given: Given | None = None,
+    jobs: Jobs | None = None,
 ) -> Prepared[TokenCorpus]:
     """The corpus that `settings` describe; made unless a corpus of the same settings and content is there.
 
@@ -41,6 +47,7 @@ def prepare(
         progress: told about every block.
         check: called once per block; it may raise to stop, and then nothing half-written remains.
         given: the vocabulary of another text, in place of the text's own; it is part of what the corpus is.
+        jobs: how many processes a large text is read by; their number changes nothing about the corpus.
 
     Raises:
         DataError: the source is missing, empty, unreadable, not text as the settings have it, or cannot be fetched.
@@ -49,8 +56,10 @@ def prepare(
     """
     watch = Watch(progress, check)
     spool = corpora if out is None else out.absolute().parent
-    with open_source(settings, base=base, corpora=corpora, spool=spool, watch=watch) as source:
-        build = Build(settings, source, watch, given)
+    with ExitStack() as stack:
+        source = stack.enter_context(open_source(settings, base=base, corpora=corpora, spool=spool, watch=watch))
+        several, whole = _several(settings, source, jobs or Jobs(), watch, stack)
+        build = Build(settings, source, watch, given, several)
         first = f"{name or source.name}-"
         build.look(count=settings.sha256 is None and _nothing_at(out, corpora, first))
         _check_digest(settings, build.records)
@@ -64,7 +73,21 @@ def prepare(
             )
         files = MANIFEST, TOKENS, VOCABULARY, DOCUMENTS, *_parts_in(folder)
         ready = found_or_made(TokenCorpus, folder, identity, files, lambda: build.write(folder, identity))
-    return replace(ready, lost=tuple(build.lost))
+    return replace(ready, lost=tuple(build.lost), whole=whole)
+
+
+def _several(
+    settings: Corpus, source: Source, jobs: Jobs, watch: Watch, stack: ExitStack
+) -> tuple[Several | None, str | None]:
+    """The processes for a large text, which end with the `stack`; None for one that this process reads alone, and why,
+    where it is large."""
+    if not jobs.enough(settings, sum(file.size() for file in source.files)):
+        return None, None
+    work = works(source.files, settings, jobs.piece)
+    if len(work) == 1:
+        return None, why_whole(source.files[0], settings)
+    crew = stack.enter_context(Crew(min(jobs.count, len(work)), settings, watch.check))
+    return Several(settings, source, work, crew, watch), None
 
 
 def _nothing_at(out: Path | None, corpora: Path, first: str) -> bool:

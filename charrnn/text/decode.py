@@ -26,6 +26,7 @@ class Decoding:
         name: what errors call the file.
         encoding: a text encoding that Python knows.
         errors: `strict` raises for the first wrong byte, `replace` puts U+FFFD and counts.
+        before: so many characters at least are in front of the first.
 
     Attributes:
         replaced: how many U+FFFD stand in place of wrong bytes so far.
@@ -34,7 +35,7 @@ class Decoding:
         DataError: `encoding` is not one of text.
     """
 
-    def __init__(self, name: str, encoding: str, errors: str) -> None:
+    def __init__(self, name: str, encoding: str, errors: str, before: int = 0) -> None:
         self.replaced = 0
         self._name = name
         self._encoding = encoding
@@ -42,7 +43,7 @@ class Decoding:
         self._codec = _codec(encoding)
         self._utf8 = codecs.lookup(encoding).name.startswith("utf-8")
         self._surrogates = not self._utf8  # these decoders let none pass
-        self._line, self._column, self._characters = 1, 1, 0
+        self._line, self._column, self._characters = 1, 1, before
 
     def run(self, blocks: Iterable[bytes]) -> Iterator[str]:
         """The text of the file whose bytes are `blocks`.

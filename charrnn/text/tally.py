@@ -19,6 +19,9 @@ _MOSTLY_ASCII = 1.5
 
 _MOST_WORDS = 2_000_000
 
+Counts = tuple[NDArray[np.int64], NDArray[np.int64], Counter[str]]
+"""Code points or bytes, how often each was seen, and how often each word."""
+
 
 class Tally:
     """How often each symbol of a text is seen.
@@ -48,8 +51,7 @@ class Tally:
             self._add_bytes(piece, 256)
         elif self._unit == "word":
             self._words.update(words(piece))
-            if len(self._words) > _MOST_WORDS:
-                raise DataError(f"more than {_MOST_WORDS:,} distinct words", hint="set corpus.unit to char or byte")
+            self._refuse_too_many()
         elif piece.isascii():
             self._add_bytes(piece.encode("ascii"), _ASCII)
         else:
@@ -70,6 +72,27 @@ class Tally:
         counts = np.bincount(np.frombuffer(text.encode("utf-32-le"), "<u4"))
         self._codes[: len(counts)] += counts
         self._settled = bytes(np.flatnonzero(self._codes[:_ASCII] >= self._min_count).tolist())
+
+    @property
+    def counts(self) -> Counts:
+        """What was counted so far, to be added to another tally of the same text."""
+        codes = np.flatnonzero(self._codes)
+        return codes, self._codes[codes], self._words
+
+    def add_counts(self, counts: Counts) -> None:
+        """Add what another tally has counted.
+
+        Raises:
+            DataError: the text has more distinct words than a vocabulary can be made of.
+        """
+        codes, seen, words_seen = counts
+        self._codes[codes] += seen
+        self._words.update(words_seen)
+        self._refuse_too_many()
+
+    def _refuse_too_many(self) -> None:
+        if len(self._words) > _MOST_WORDS:
+            raise DataError(f"more than {_MOST_WORDS:,} distinct words", hint="set corpus.unit to char or byte")
 
     def vocabulary(self) -> Vocabulary:
         """The symbols that were seen often enough, and the parts that spell the others."""

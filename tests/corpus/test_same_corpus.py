@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charrnn.config.schema.corpus import Corpus
-from charrnn.corpus.build import counted
+from charrnn.corpus.counting import counted
 from charrnn.corpus.prepare import prepare
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.text import blocks
