@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +14,9 @@ from charrnn.config.schema import Config
 from charrnn.models.core import Draws, State
 from charrnn.text.vocabulary import Vocabulary
 
+Share = Callable[[int], slice]
+"""Which of so many rows are wanted: neighbouring ones."""
+
 
 class Batch(Protocol):
     """One step's worth of a stream; what else is in it is between the stream and its task."""
@@ -21,6 +24,11 @@ class Batch(Protocol):
     @property
     def rows(self) -> int:
         """B: lanes, or items."""
+
+    @property
+    def whole(self) -> Batch | None:
+        """The batch that this is a part of, with all that is counted by; the symbols of rows that were not read are
+        missing. None where this is all of it."""
 
     @property
     def rate(self) -> float:
@@ -32,6 +40,11 @@ class Batch(Protocol):
         What a loss counts by the whole batch stays as it is in the whole: the losses of all parts add up to that of the
         batch, and so do their gradients.
         """
+
+
+def all_rows(batch: Batch) -> int:
+    """The rows of the whole batch that this one is, or is a part of."""
+    return (batch.whole or batch).rows
 
 
 @dataclass(frozen=True)
@@ -102,8 +115,12 @@ class Stream(Protocol):
     def reading(self) -> Mapping[str, int]:
         """How the split is read, as it stands beside every figure: how many lanes, windows or items."""
 
-    def batch(self, step: int, device: torch.device) -> Any:
-        """The `Batch` of one step, counted from the beginning of training."""
+    def batch(self, step: int, device: torch.device, share: Share | None = None) -> Any:
+        """The `Batch` of one step, counted from the beginning of training; with `share`, those of its rows alone, as
+        `Batch.part` gives them, and where that can be, no others are read."""
+
+    def carried(self, state: State, rows: slice) -> State:
+        """What of `state`, which is carried on for all rows, is that of some."""
 
 
 class Meter(Protocol):

@@ -35,7 +35,7 @@ def ranks_joined_are_one_process(plan: LanePlan | WindowPlan, step: int, world: 
     """The rows of all ranks, one after the other, are the rows of one process."""
     tokens = text(plan.tokens)
     whole = gather(tokens, plan.rows(step), CPU)
-    parts = [World(rank, world).own(whole)[0] for rank in range(world)]
+    parts = [World(rank, world).own(whole) for rank in range(world)]
     for name in ("x_BT", "y_BT", "mask_BT", "counts_BT"):
         assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(whole, name))
     for column, rows_B in whole.resets.items():

@@ -19,6 +19,10 @@ def prepare(
         typer.Argument(metavar="CONFIG|SOURCE", help="A config, or a file, folder, glob, -, URL, named:…, builtin:…"),
     ],
     out: Annotated[Path | None, typer.Option(help="The corpus's folder; default: corpora/<name>-<digest>.")] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes for a large text; default: the cores that this one may use."),
+    ] = None,
     overrides: common.Overrides = None,
     quiet: common.Quiet = False,
     as_json: common.Json = False,
@@ -34,7 +38,7 @@ def prepare(
     try:
         with Console(quiet=quiet) as console, listening() as interrupt:
             loaded = common.load_config_or_source(source, overrides, console)
-            result = prepared(loaded, common.CORPORA, console, interrupt.check, out)
+            result = prepared(loaded, common.CORPORA, console, interrupt.check, out, jobs)
             if not result.fresh:
                 console.note(f"nothing to do: {result.corpus.folder} already holds these data, prepared like this")
     except Interrupted as stop:

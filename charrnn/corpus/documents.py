@@ -40,11 +40,11 @@ class HashedFile:
         self._hash = hashlib.sha256()
         self._bytes = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Append `data`."""
         self._file.write(data)
         self._hash.update(data)
-        self._bytes += len(data)
+        self._bytes += len(data)  # of single bytes, in a view too
 
     @property
     def record(self) -> FileRecord:

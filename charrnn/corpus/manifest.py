@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ FORMAT = 1
 
 KIND = "tokens"
 MANIFEST, TOKENS, VOCABULARY, DOCUMENTS = "manifest.json", "tokens.bin", "vocabulary.json", "documents.bin"
+_PART = re.compile(r"tokens-[0-9]{5}[0-9]*\.bin")
 START_BYTES = 8
 """How many bytes of `documents.bin` say where a document begins."""
 
@@ -36,6 +38,16 @@ _MOST_JSON = 256 << 20
 _M = TypeVar("_M", bound=Section)
 Size = Annotated[int, Field(ge=0, lt=1 << 62)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+def part_name(number: int) -> str:
+    """The file of a part of the tokens, counted from 0, where they lie in parts."""
+    return f"tokens-{number:05}.bin"
+
+
+def is_part(name: str) -> bool:
+    """Whether a file of this name is a part of the tokens; such a file may be a link."""
+    return _PART.fullmatch(name) is not None
 
 
 class SourceRecord(Section):
@@ -86,11 +98,16 @@ class Manifest(Section):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Manifest:
-        names = {TOKENS, VOCABULARY} if self.settings.documents is None else {TOKENS, VOCABULARY, DOCUMENTS}
+        names = {*self.token_files, VOCABULARY, *([] if self.settings.documents is None else [DOCUMENTS])}
         if set(self.files) != names or set(self.splits) != set(SPLITS):
             raise ValueError("its files or its splits are not those of a corpus")
-        if self.counts.tokens * int(self.dtype[4:]) // 8 != self.files[TOKENS].bytes:
+        sizes = [self.files[name].bytes for name in self.token_files]
+        if self.counts.tokens * self.width != sum(sizes):
             raise ValueError(f"the size of {TOKENS} is not that of its tokens")
+        if self.part_bytes and (set(sizes[:-1]) - {sizes[0]} or not 0 < sizes[-1] <= sizes[0]):
+            raise ValueError("its parts are not of one size")
+        if sizes[0] % self.width:
+            raise ValueError("a token lies in two parts")
         if DOCUMENTS in self.files and not 1 <= self.documents <= self.counts.tokens:
             raise ValueError("there are no documents, or more of them than tokens")
         if DOCUMENTS in self.files and self.files[DOCUMENTS].bytes % START_BYTES:
@@ -103,6 +120,23 @@ class Manifest(Section):
         if at != self.counts.tokens:
             raise ValueError("the splits are not the whole text")
         return self
+
+    @property
+    def width(self) -> int:
+        """The bytes of a token."""
+        return int(self.dtype[4:]) // 8
+
+    @property
+    def token_files(self) -> list[str]:
+        """The files that hold the tokens, in order."""
+        parts = sum(map(is_part, self.files))
+        return [part_name(number) for number in range(parts)] if parts else [TOKENS]
+
+    @property
+    def part_bytes(self) -> int | None:
+        """The size of the first part; None where the tokens lie in one file."""
+        first = self.token_files[0]
+        return None if first == TOKENS else self.files[first].bytes
 
     @property
     def documents(self) -> int:
@@ -161,7 +195,8 @@ def write_manifest(folder: Path, value: dict[str, Any]) -> None:
 
 def corpus_digest(settings: Corpus, sources: list[SourceRecord], given: Mapping[str, str] | None = None) -> str:
     """The identity of a corpus: what the settings do to the text, and the content of its sources in order; and what
-    else is `given`, such as the digest of a vocabulary that is not the text's own.
+    else is `given`, such as the digest of a vocabulary that is not the text's own. In how many files the tokens lie
+    plays no part.
 
     A key at `null` does nothing to the text and is left out, so that a corpus outlives the versions that add such keys.
     """
@@ -169,7 +204,7 @@ def corpus_digest(settings: Corpus, sources: list[SourceRecord], given: Mapping[
         {
             "format": FORMAT,
             "kind": KIND,
-            "settings": settings.model_dump(mode="json", exclude={"source", "sha256"}, exclude_none=True),
+            "settings": settings.model_dump(mode="json", exclude={"source", "sha256", "part_bytes"}, exclude_none=True),
             "sources": [source.sha256 for source in sources],
             **(given or {}),
         }

@@ -34,12 +34,14 @@ class Prepared(Generic[C]):
         damage: what was wrong with a corpus that was there, and has been made again; None where nothing was.
         lost: symbols of the text that a vocabulary which was given does not have, and that were left out or replaced;
             known of a fresh one only.
+        whole: why a large text was read by one process, though there are more; None where it was not.
     """
 
     corpus: C
     fresh: bool
     damage: str | None = None
     lost: tuple[str, ...] = ()
+    whole: str | None = None
 
 
 def named_by(corpora: Path, digest: str) -> Path | None:

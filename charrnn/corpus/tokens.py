@@ -20,8 +20,10 @@ from charrnn.corpus.manifest import (
     FileRecord,
     Manifest,
     damaged,
+    is_part,
     read_json,
 )
+from charrnn.corpus.parts import PartedTokens
 from charrnn.errors import DataError
 from charrnn.files import digest
 from charrnn.text.blocks import read_errors
@@ -39,7 +41,8 @@ class Split:
 
     Attributes:
         name: `train`, `valid` or `test`.
-        tokens: its ids, a row in the type that they are stored in; not to be written to.
+        tokens: its ids, a row in the type that they are stored in; not to be written to. Of a corpus in parts, what
+            reads them there: it has a length, slices, and the tokens at any array of places.
         characters: of the normalised text that they stand for.
         bytes: of that text as UTF-8.
         documents: where documents begin, counted in tokens of the split; ascending from 0, for a split that is cut
@@ -47,7 +50,7 @@ class Split:
     """
 
     name: str
-    tokens: Tokens
+    tokens: Any
     characters: int
     bytes: int
     documents: Starts
@@ -81,7 +84,7 @@ class TokenCorpus:
         manifest = Manifest.read(folder)
         # The vocabulary is small, and in another order it would turn every id into nonsense without a word.
         check_file(folder / VOCABULARY, manifest.files[VOCABULARY], verify=True)
-        for name in [TOKENS, DOCUMENTS] if DOCUMENTS in manifest.files else [TOKENS]:
+        for name in [*manifest.token_files, *([DOCUMENTS] if DOCUMENTS in manifest.files else [])]:
             check_file(folder / name, manifest.files[name], verify)
         return cls(folder, manifest, read_vocabulary(folder, manifest.dtype))
 
@@ -105,22 +108,35 @@ class TokenCorpus:
         }
 
     @cached_property
-    def tokens(self) -> Tokens:
-        """All ids, a row; in memory if they are not many, else mapped from the file.
+    def tokens(self) -> Tokens | PartedTokens:
+        """All ids, a row; in memory if they are not many, else mapped from the file, or from each part when one of its
+        tokens is first read.
 
         Raises:
             DataError: the corpus was replaced or damaged since it was opened.
         """
+        if self.manifest.part_bytes is not None:
+            return self._parted(self.manifest.part_bytes)
         path, dtype = self.folder / TOKENS, np.dtype(self.manifest.dtype).newbyteorder("<")
         with read_errors(path):
             mapped = self.manifest.files[TOKENS].bytes >= _IN_MEMORY
             tokens = np.memmap(path, dtype, "r") if mapped else np.fromfile(path, dtype)
-        if Manifest.read(self.folder).digest != self.digest or len(tokens) != self.manifest.counts.tokens:
-            raise DataError("the corpus was replaced meanwhile", where=self.folder, hint="start again")
+        self._check_still_there(len(tokens))
         if not mapped and tokens.size and int(tokens.max()) >= self.vocabulary.size:
             raise damaged(path, f"it has an id beyond the {self.vocabulary.size} of the vocabulary")
         tokens.flags.writeable = False
         return tokens
+
+    def _parted(self, part_bytes: int) -> PartedTokens:
+        manifest = self.manifest
+        self._check_still_there(manifest.counts.tokens)
+        paths = [self.folder / name for name in manifest.token_files]
+        dtype = np.dtype(manifest.dtype).newbyteorder("<")
+        return PartedTokens(paths, part_bytes // manifest.width, manifest.counts.tokens, dtype)
+
+    def _check_still_there(self, tokens: int) -> None:
+        if Manifest.read(self.folder).digest != self.digest or tokens != self.manifest.counts.tokens:
+            raise DataError("the corpus was replaced meanwhile", where=self.folder, hint="start again")
 
     @cached_property
     def _documents(self) -> dict[str, Starts]:
@@ -143,14 +159,16 @@ class TokenCorpus:
         record = self.manifest.splits.get(name)
         if record is None:
             raise DataError(f"there is no split named {name!r}", why=f"there are {', '.join(SPLITS)}")
-        tokens = self.tokens[record.start : record.end]
-        return Split(name, tokens, record.characters, record.bytes, self._documents[name])
+        tokens, (start, end) = self.tokens, (record.start, record.end)
+        passage = tokens.passage(start, end) if isinstance(tokens, PartedTokens) else tokens[start:end]
+        return Split(name, passage, record.characters, record.bytes, self._documents[name])
 
 
 def check_file(path: Path, record: FileRecord, verify: bool) -> None:
-    """Raise unless the file at `path` has the size, and under `verify` the digest, that the manifest says."""
+    """Raise unless the file at `path` has the size, and under `verify` the digest, that the manifest says. A part of
+    the tokens may be a link to where it was moved."""
     with read_errors(path):
-        if path.is_symlink() or not path.is_file():
+        if (path.is_symlink() and not is_part(path.name)) or not path.is_file():
             raise damaged(path, "it is missing")
         size = path.stat().st_size
         if size != record.bytes:

@@ -141,7 +141,7 @@ class LanguageLabeller:
         with torch.no_grad(), out_of_memory(self._config, training=False):
             for step in range(stream.steps_per_epoch):
                 self._check()
-                batch, _ = self._world.own(stream.batch(step, device))
+                batch = stream.batch(step, device, self._world.share)
                 assert isinstance(batch, TokenBatch), "a text is read"
                 if not batch.rows:
                     found.append(np.empty(0))

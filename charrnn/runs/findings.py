@@ -14,7 +14,7 @@ from charrnn.corpus.labelled_corpus import LabelledCorpus
 from charrnn.corpus.labelled_manifest import ITEMS, LabelledManifest
 from charrnn.corpus.labelled_manifest import KIND as LABELLED
 from charrnn.corpus.manifest import KIND as TOKENS
-from charrnn.corpus.manifest import MANIFEST, Manifest, read_json, read_manifest
+from charrnn.corpus.manifest import MANIFEST, Manifest, part_name, read_json, read_manifest
 from charrnn.corpus.manifest import TOKENS as TOKENS_FILE
 from charrnn.corpus.ratings import ARRAYS, RatingsCorpus, RatingsManifest
 from charrnn.corpus.ratings import KIND as RATINGS
@@ -29,7 +29,7 @@ _CORPORA: dict[str, tuple[type[Any], type[Any]]] = {
 }
 _TOLD = 20
 """So many wrong lines are told by number."""
-_ARRAYS = (TOKENS_FILE, ITEMS, next(iter(ARRAYS)))
+_ARRAYS = (TOKENS_FILE, part_name(0), ITEMS, next(iter(ARRAYS)))
 
 State = Literal["ok", "note", "leftover", "missing", "damaged"]
 

@@ -18,7 +18,7 @@ from charrnn.config.load import Loaded
 from charrnn.config.schema import Config, Lanes, LanguageConfig, Windows
 from charrnn.config.schema.mixed_text import MixedText
 from charrnn.contracts import Task
-from charrnn.corpus.build import Given
+from charrnn.corpus.counting import Given
 from charrnn.corpus.prepare import prepare
 from charrnn.corpus.tokens import Split, TokenCorpus
 from charrnn.errors import CheckpointError, ConfigError, DataError, UsageError

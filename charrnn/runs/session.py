@@ -141,8 +141,8 @@ class Session:
     def _keep_own(self, state: TrainState) -> None:
         """Let go of the lanes that are other processes'."""
         if not self.world.alone:
-            batch = training_stream(self.task).batch(state.place, torch.device("cpu"))
-            _, state.lanes = self.world.own(batch, state.lanes)
+            stream = training_stream(self.task)
+            state.lanes = stream.carried(state.lanes, self.world.rows(stream.rows))
 
     def _log(self, anew: bool, state: TrainState, events: bool) -> RunLog | Silence:
         """The log; before it is opened goes what an earlier run has left, and the config is written."""

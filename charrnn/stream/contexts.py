@@ -9,7 +9,7 @@ Shapes: B rows (passages), T columns, K noise words, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -33,6 +33,7 @@ class ContextBatch:
         document_BT: in which document a word stands.
         noise_K: noise words.
         rate: what the learning rate of this step is multiplied by.
+        whole: the batch that this one is a part of; None where it is whole.
     """
 
     ids_BT: Tensor
@@ -40,6 +41,7 @@ class ContextBatch:
     document_BT: Tensor
     noise_K: Tensor
     rate: float = 1.0
+    whole: ContextBatch | None = None
 
     @property
     def rows(self) -> int:
@@ -49,7 +51,7 @@ class ContextBatch:
     def part(self, rows: slice, state: State) -> tuple[ContextBatch, State]:
         """See `Batch.part`; all parts see the same noise."""
         own = self.ids_BT[rows], self.reach_BT[rows], self.document_BT[rows]
-        return ContextBatch(*own, self.noise_K, self.rate), state
+        return ContextBatch(*own, self.noise_K, self.rate, self.whole or self), state
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +118,17 @@ class ContextStream:
         below_V: np.ndarray = np.cumsum(weight_V) / weight_V.sum()
         return below_V
 
-    def batch(self, step: int, device: torch.device) -> ContextBatch:
-        """The batch of one step, counted from the beginning of training; the last of an epoch may have empty rows."""
+    def batch(self, step: int, device: torch.device, share: Callable[[int], slice] | None = None) -> ContextBatch:
+        """The batch of one step, counted from the beginning of training; the last of an epoch may have empty rows. With
+        `share`, those of its rows alone; the others are read too, for their words tell how wide it is."""
+        whole = self._whole(step, device)
+        return whole if share is None else whole.part(share(whole.rows), {})[0]
+
+    def carried(self, state: State, rows: slice) -> State:
+        """Nothing is carried on."""
+        return state
+
+    def _whole(self, step: int, device: torch.device) -> ContextBatch:
         place_BT, there_BT = self._places(step)
         ids_BT = np.where(there_BT, self.words.ids_N[place_BT], 0).astype(np.int64)
         document_BT = np.searchsorted(self.words.documents, place_BT, side="right")

@@ -7,13 +7,14 @@ Shapes: B rows (lanes), T columns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from charrnn.corpus.parts import PartedTokens
 from charrnn.models.core import State
 from charrnn.stream.lanes import LanePlan, RowPlan
 from charrnn.stream.rows import overlap
@@ -53,7 +54,8 @@ class TokenBatch:
         keep: the state after so many columns is what the next batch begins with.
         rate: what the learning rate of this step is multiplied by.
         shares: the rows of other texts, by name; the first rows, which are in none, are those of the main text.
-        whole: the batch that this one is a part of; None where it is whole.
+        whole: the batch that this one is a part of, whose symbols mean nothing where they were not read; None where it
+            is whole.
     """
 
     x_BT: Tensor
@@ -81,14 +83,11 @@ class TokenBatch:
     def part(self, rows: slice, state: State) -> tuple[TokenBatch, State]:
         """See `Batch.part`. What is carried on for the rows of one share alone has names that begin with its own."""
         shares: dict[str, Share] = {}
-        of_shares = tuple(map(carried_by, self.shares))
-        carried = {key: tensor[rows] for key, tensor in state.items() if not key.startswith(of_shares)}
         for name, share in self.shares.items():
             within, own = overlap(share.rows, rows), overlap(rows, share.rows)
-            if within is None or own is None:
-                continue
-            shares[name] = Share(within, {column: rows_B[own] for column, rows_B in share.resets.items()})
-            carried |= {key: tensor[own] for key, tensor in state.items() if key.startswith(carried_by(name))}
+            if within is not None and own is not None:
+                shares[name] = Share(within, {column: rows_B[own] for column, rows_B in share.resets.items()})
+        carried = carried_of({name: share.rows for name, share in self.shares.items()}, state, rows)
         return replace(self._rows(rows), shares=shares, whole=self.whole or self), carried
 
     def _rows(self, rows: slice) -> TokenBatch:
@@ -102,11 +101,21 @@ def carried_by(share: str) -> str:
     return f"teacher.{share}."
 
 
+def carried_of(shares: Mapping[str, slice], state: State, rows: slice) -> State:
+    """What of `state`, which is carried on for all rows of a batch with these shares, is that of some `rows`."""
+    carried = {key: tensor[rows] for key, tensor in state.items() if not key.startswith(tuple(map(carried_by, shares)))}
+    for name, of_share in shares.items():
+        own = overlap(rows, of_share)
+        if own is not None:
+            carried |= {key: tensor[own] for key, tensor in state.items() if key.startswith(carried_by(name))}
+    return carried
+
+
 def gather(tokens: np.ndarray, plan: RowPlan, device: torch.device) -> TokenBatch:
     """Read a plan's rows from the tokens of a split.
 
     Args:
-        tokens: the split, one-dimensional, of any unsigned integer type; it may be memory-mapped.
+        tokens: the split, one-dimensional, of any unsigned integer type; it may be memory-mapped, or lie in parts.
         plan: what each row reads.
         device: where the batch goes.
     """
@@ -138,8 +147,20 @@ def write_rows(
         x_BT: takes the input symbols.
         y_BT: takes the targets.
     """
-    x_BT[...] = np.where(mask_BT & ~starts_BT, tokens[position_BT - 1], Vocabulary.START)
-    y_BT[...] = np.where(mask_BT, tokens[position_BT], Vocabulary.START)
+    if isinstance(tokens, PartedTokens):  # of parts that no row reads from none is opened
+        x_BT[...] = tokens.where(mask_BT & ~starts_BT, position_BT - 1, Vocabulary.START)
+        y_BT[...] = tokens.where(mask_BT, position_BT, Vocabulary.START)
+    else:
+        x_BT[...] = np.where(mask_BT & ~starts_BT, tokens[position_BT - 1], Vocabulary.START)
+        y_BT[...] = np.where(mask_BT, tokens[position_BT], Vocabulary.START)
+
+
+def unread(mask_BT: np.ndarray, past: int, resets: Mapping[int, np.ndarray], keep: int, rate: float) -> TokenBatch:
+    """A batch of which only the shape is known, and which targets count: no symbol of it was read. On the CPU."""
+    mask, none = torch.from_numpy(mask_BT), torch.zeros((), dtype=torch.int64).expand(mask_BT.shape)
+    counts = mask & (torch.arange(mask_BT.shape[1]) >= past)
+    on = {column: torch.from_numpy(rows_B) for column, rows_B in resets.items()}
+    return TokenBatch(none, none, mask, counts, on, keep, rate)
 
 
 class TokenStream:
@@ -179,6 +200,15 @@ class TokenStream:
         """Whether the loss of every position after a cold start is told on its own."""
         return self.plan.positions
 
-    def batch(self, step: int, device: torch.device) -> TokenBatch:
-        """The batch of one step, counted from the beginning of training."""
-        return gather(self.tokens, self.plan.rows(step), device)
+    def batch(self, step: int, device: torch.device, share: Callable[[int], slice] | None = None) -> TokenBatch:
+        """The batch of one step, counted from the beginning of training; with `share`, those of its rows alone."""
+        plan = self.plan.rows(step)
+        if share is None:
+            return gather(self.tokens, plan, device)
+        mask_BT = np.arange(plan.width) < plan.length_B[:, None]
+        whole = unread(mask_BT, plan.past, plan.resets, plan.keep, plan.rate)
+        return replace(gather(self.tokens, plan.of(share(len(mask_BT))), device), whole=whole)
+
+    def carried(self, state: State, rows: slice) -> State:
+        """What of `state`, which is carried on for all rows, is that of some."""
+        return carried_of({}, state, rows)

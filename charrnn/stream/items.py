@@ -17,11 +17,12 @@ import numpy as np
 import torch
 
 from charrnn.errors import DataError
+from charrnn.models.core import State
 from charrnn.stream.chance import shuffled
 
-Fill = Callable[[Sequence[np.ndarray], np.ndarray, torch.device], Any]
+Fill = Callable[[Sequence[np.ndarray], np.ndarray, torch.device, slice | None], Any]
 """Makes a batch: of the items of each source with these numbers, the sources in order; the weight of each row; the
-device. It writes each source's rows straight into their place."""
+device; which of its rows are wanted, None for all. It writes each source's rows straight into their place."""
 
 
 @dataclass(frozen=True)
@@ -141,9 +142,13 @@ class ItemStream:
         """How many items are read; of several sources, those of the first."""
         return {self.unit: self.plan.parts[0].items if isinstance(self.plan, MixPlan) else self.plan.items}
 
-    def batch(self, step: int, device: torch.device) -> Any:
-        """The batch of one step, counted from the beginning of training."""
+    def batch(self, step: int, device: torch.device, share: Callable[[int], slice] | None = None) -> Any:
+        """The batch of one step, counted from the beginning of training; with `share`, those of its rows alone."""
         numbers = self.plan.numbers(step)
-        if isinstance(self.plan, MixPlan):
-            return self.fill(numbers, self.plan.weight_B(step), device)
-        return self.fill(numbers, np.ones(len(numbers[0]), np.float32), device)
+        rows = sum(map(len, numbers))
+        weight_B = self.plan.weight_B(step) if isinstance(self.plan, MixPlan) else np.ones(rows, np.float32)
+        return self.fill(numbers, weight_B, device, None if share is None else share(rows))
+
+    def carried(self, state: State, rows: slice) -> State:
+        """Nothing is carried on."""
+        return state

@@ -50,6 +50,12 @@ class RowPlan:
     resets: Mapping[int, np.ndarray]
     rate: float
 
+    def of(self, rows: slice) -> RowPlan:
+        """The plan of some neighbouring rows; columns in which only others begin anew are among its resets."""
+        resets = {column: rows_B[rows] for column, rows_B in self.resets.items()}
+        own = self.start_B[rows], self.length_B[rows], self.width, self.past, self.keep, self.starts_BT[rows]
+        return RowPlan(*own, resets, self.rate)
+
 
 @dataclass(frozen=True, eq=False)
 class LanePlan:

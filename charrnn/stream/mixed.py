@@ -13,15 +13,17 @@ Shapes: B rows (lanes; of one text or of all), T columns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
+from charrnn.models.core import State
 from charrnn.stream.chance import uniforms
-from charrnn.stream.gather import Share, TokenBatch, TokenStream, write_rows
+from charrnn.stream.gather import Share, TokenBatch, TokenStream, carried_of, unread, write_rows
 from charrnn.stream.lanes import LanePlan, RowPlan, begins_document, by_column
+from charrnn.stream.rows import overlap
 
 
 @dataclass(frozen=True)
@@ -139,31 +141,61 @@ class MixedStream(TokenStream):
         others = [ring.cells(place - past, past + new, chunks) for ring in self.rings]
         return MixedRows(main, past - main.past, others, past + new, past, max(0, past + new - older))
 
-    def batch(self, step: int, device: torch.device) -> TokenBatch:
-        """The batch of one step, counted from the beginning of training: each text is written into its place in it."""
+    def batch(self, step: int, device: torch.device, share: Callable[[int], slice] | None = None) -> TokenBatch:
+        """The batch of one step, counted from the beginning of training: each text is written into its place in it;
+        with `share`, those of its rows alone."""
         rows = self.lanes(step)
-        shape, main, first = (self.rows, rows.width), rows.main, slice(0, self.plan.lanes)
-        x_BT, y_BT, mask_BT = np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.bool_)
+        whole = self._outline(rows)
+        own = slice(0, self.rows) if share is None else share(self.rows)
+        part = whole if share is None else whole.part(own, {})[0]
+        x_BT, y_BT = np.zeros((2, part.rows, rows.width), np.int64)
+        self._write(rows, own, x_BT, y_BT)
+        x, y = (torch.from_numpy(array).to(device) for array in (x_BT, y_BT))
+        mask, counts = part.mask_BT.to(device), part.counts_BT.to(device)
+        on = {column: rows_B.to(device) for column, rows_B in part.resets.items()}
+        shares = {name: Share(at.rows, {c: on[c][at.rows] for c in at.resets}) for name, at in part.shares.items()}
+        known = None if share is None else whole
+        return TokenBatch(x, y, mask, counts, on, rows.keep, rows.main.rate, shares, known)
+
+    def carried(self, state: State, rows: slice) -> State:
+        """What of `state`, which is carried on for all rows, is that of some."""
+        names = [ring.name for ring in self.rings]
+        return carried_of(dict(zip(names, self._rows, strict=True)), state, rows)
+
+    def _outline(self, rows: MixedRows) -> TokenBatch:
+        """The batch but for its symbols."""
+        main, first = rows.main, slice(0, self.plan.lanes)
+        mask_BT = np.zeros((self.rows, rows.width), np.bool_)
+        mask_BT[first, rows.indent :] = np.arange(main.width) < main.length_B[:, None]
         resets: dict[int, np.ndarray] = {}
 
         def reset(own: slice, column: int, rows_B: np.ndarray) -> None:
             resets.setdefault(column, np.zeros(self.rows, np.bool_))[own] = rows_B
 
-        place = first, slice(rows.indent, None)
-        position_BT = (main.start_B[:, None] + np.arange(main.width)) % len(self.tokens)
-        mask_BT[place] = np.arange(main.width) < main.length_B[:, None]
-        write_rows(self.tokens, position_BT, mask_BT[place], main.starts_BT, x_BT[place], y_BT[place])
         for column, rows_B in main.resets.items():
             reset(first, rows.indent + column, rows_B)
         columns = {}
         for ring, own, cells in zip(self.rings, self._rows, rows.others, strict=True):
             mask_BT[own] = cells.mask_BT
-            write_rows(ring.tokens, cells.position_BT, cells.mask_BT, cells.starts_BT, x_BT[own], y_BT[own])
             columns[ring.name] = own, by_column(cells.reset_BT)
             for column, rows_B in columns[ring.name][1].items():
                 reset(own, column, rows_B)
-        counts_BT = mask_BT & (np.arange(rows.width) >= rows.past)
-        x, y, mask, counts = (torch.from_numpy(array).to(device) for array in (x_BT, y_BT, mask_BT, counts_BT))
-        on = {column: torch.from_numpy(rows_B).to(device) for column, rows_B in sorted(resets.items())}
+        bare = unread(mask_BT, rows.past, dict(sorted(resets.items())), rows.keep, main.rate)
+        on = bare.resets
         shares = {name: Share(own, {c: on[c][own] for c in found}) for name, (own, found) in columns.items()}
-        return TokenBatch(x, y, mask, counts, on, rows.keep, main.rate, shares)
+        return replace(bare, shares=shares)
+
+    def _write(self, rows: MixedRows, own: slice, x_BT: np.ndarray, y_BT: np.ndarray) -> None:
+        """Put the symbols of some rows of all into the arrays of these."""
+        first = slice(0, self.plan.lanes)
+        chosen, place = overlap(own, first), overlap(first, own)
+        if chosen is not None and place is not None:
+            main = rows.main.of(chosen)
+            position_BT = (main.start_B[:, None] + np.arange(main.width)) % len(self.tokens)
+            mask_BT, at = np.arange(main.width) < main.length_B[:, None], (place, slice(rows.indent, None))
+            write_rows(self.tokens, position_BT, mask_BT, main.starts_BT, x_BT[at], y_BT[at])
+        for ring, of_ring, cells in zip(self.rings, self._rows, rows.others, strict=True):
+            chosen, place = overlap(own, of_ring), overlap(of_ring, own)
+            if chosen is not None and place is not None:
+                which = cells.position_BT[chosen], cells.mask_BT[chosen], cells.starts_BT[chosen]
+                write_rows(ring.tokens, *which, x_BT[place], y_BT[place])

@@ -8,7 +8,7 @@ Shapes: B rows (items), T steps, D values per step, C classes, N steps of all se
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from charrnn.models.core import State
 from charrnn.stream.items import Fill
-from charrnn.stream.rows import shares_of
+from charrnn.stream.rows import overlap, shares_of
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,8 @@ class SequenceBatch:
         shares: the rows of each source but the first, by its name.
         temperature_B: what the scores of each row are divided by; None where they are taken as they are.
         rate: what the learning rate of this step is multiplied by.
+        whole: the batch that this one is a part of, whose `x` means nothing where it was not read; None where it is
+            whole.
     """
 
     x: Tensor
@@ -87,6 +89,7 @@ class SequenceBatch:
     shares: Mapping[str, slice]
     temperature_B: Tensor | None = None
     rate: float = 1.0
+    whole: SequenceBatch | None = None
 
     @property
     def rows(self) -> int:
@@ -98,7 +101,7 @@ class SequenceBatch:
         soft_BC = None if self.soft_BC is None else self.soft_BC[rows]
         heat_B = None if self.temperature_B is None else self.temperature_B[rows]
         own = self.x[rows], self.length_B[rows], self.y_B[rows], soft_BC, self.weight_B[rows]
-        return SequenceBatch(*own, shares_of(self.shares, rows), heat_B, self.rate), state
+        return SequenceBatch(*own, shares_of(self.shares, rows), heat_B, self.rate, self.whole or self), state
 
 
 def filling(sources: Mapping[str, Sequences]) -> Fill:
@@ -106,23 +109,32 @@ def filling(sources: Mapping[str, Sequences]) -> Fill:
     names, parts = list(sources), list(sources.values())
     first, warm = parts[0].steps, any(source.temperature != 1.0 for source in parts)
 
-    def fill(numbers: Sequence[np.ndarray], weight_B: np.ndarray, device: torch.device) -> SequenceBatch:
+    def fill(
+        numbers: Sequence[np.ndarray], weight_B: np.ndarray, device: torch.device, own: slice | None = None
+    ) -> SequenceBatch:
         ends = np.cumsum([len(chosen) for chosen in numbers])
         rows = [slice(end - len(chosen), end) for end, chosen in zip(ends.tolist(), numbers, strict=True)]
         chosen = list(zip(parts, numbers, rows, strict=True))
         length_B, y_B = np.empty(ends[-1], np.int64), np.empty(ends[-1], np.int64)
         for source, items, place in chosen:
             length_B[place], y_B[place] = source.lengths(items), source.labels[items]
-        x = np.empty((ends[-1], max(1, length_B.max()), *first.shape[1:]), first.dtype)
+        wanted = slice(0, len(y_B)) if own is None else own
+        x = np.empty((wanted.stop - wanted.start, max(1, length_B.max()), *first.shape[1:]), first.dtype)
         for source, items, place in chosen:
-            source.write(x[place], items)
+            of_source, at = overlap(wanted, place), overlap(place, wanted)
+            if of_source is not None and at is not None:
+                source.write(x[at], items[of_source])
         on = [torch.from_numpy(array).to(device) for array in (x, length_B, y_B, weight_B)]
         values = on[0].long() if first.ndim == 1 else on[0].float() / parts[0].highest
         soft_BC = _soft(chosen, y_B)
         soft_BC = None if soft_BC is None else soft_BC.to(device)
         temperature_B = _temperatures(chosen, len(y_B)).to(device) if warm else None
         shares = dict(zip(names[1:], rows[1:], strict=True))
-        return SequenceBatch(values, on[1], on[2], soft_BC, on[3], shares, temperature_B)
+        if own is None:
+            return SequenceBatch(values, on[1], on[2], soft_BC, on[3], shares, temperature_B)
+        unread = values.new_zeros(()).expand(len(y_B), *values.shape[1:])
+        whole = SequenceBatch(unread, on[1], on[2], soft_BC, on[3], shares, temperature_B)
+        return replace(whole.part(own, {})[0], x=values)
 
     return fill
 

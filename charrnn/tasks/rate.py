@@ -41,6 +41,7 @@ class RatingBatch:
         weight_B: how much each row counts.
         shares: the rows of each source but the first, by its name.
         rate: what the learning rate is multiplied by.
+        whole: the batch that this one is a part of; None where it is whole.
     """
 
     users_B: Tensor
@@ -50,6 +51,7 @@ class RatingBatch:
     weight_B: Tensor
     shares: Mapping[str, slice]
     rate: float = 1.0
+    whole: RatingBatch | None = None
 
     @property
     def rows(self) -> int:
@@ -60,7 +62,7 @@ class RatingBatch:
         """See `Batch.part`."""
         known = min(max(self.known - rows.start, 0), rows.stop - rows.start)
         own = self.users_B[rows], self.items_B[rows], self.ratings_B[rows], known, self.weight_B[rows]
-        return RatingBatch(*own, shares_of(self.shares, rows), self.rate), state
+        return RatingBatch(*own, shares_of(self.shares, rows), self.rate, self.whole or self), state
 
 
 class RateTask:
@@ -120,7 +122,9 @@ class RateTask:
         """How batches of these sources are made; `known`: the first one is what the model is trained on."""
         names = list(sources)
 
-        def fill(numbers: Sequence[np.ndarray], weight_B: np.ndarray, device: torch.device) -> RatingBatch:
+        def fill(
+            numbers: Sequence[np.ndarray], weight_B: np.ndarray, device: torch.device, own: slice | None = None
+        ) -> RatingBatch:
             ends = np.cumsum([len(chosen) for chosen in numbers]).tolist()
             rows = [slice(end - len(chosen), end) for end, chosen in zip(ends, numbers, strict=True)]
             columns = np.empty(ends[-1], np.int64), np.empty(ends[-1], np.int64), np.empty(ends[-1], np.float32)
@@ -129,7 +133,9 @@ class RateTask:
                     np.take(part, chosen, out=column[place], mode="clip")  # without `clip` it would go by a copy
             users_B, items_B, ratings_B, weights_B = (torch.from_numpy(a).to(device) for a in (*columns, weight_B))
             shares = dict(zip(names[1:], rows[1:], strict=True))
-            return RatingBatch(users_B, items_B, ratings_B.to(self._dtype), ends[0] if known else 0, weights_B, shares)
+            first = ends[0] if known else 0
+            whole = RatingBatch(users_B, items_B, ratings_B.to(self._dtype), first, weights_B, shares)
+            return whole if own is None else whole.part(own, {})[0]
 
         return fill
 

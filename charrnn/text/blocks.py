@@ -18,7 +18,7 @@ from charrnn.files.regular import open_regular
 BLOCK = 1 << 20
 """How many bytes are in memory at a time."""
 
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 _BOMB_BYTES, _BOMB_RATIO = 256 << 20, 200
 """Deflate packs the same byte a thousandfold, and texts to a third or a tenth."""
 
@@ -76,30 +76,62 @@ def file_digest(file: SourceFile, on_block: Callable[[int], None]) -> tuple[int,
         return raw.count, raw.hash.hexdigest()
 
 
-def read_blocks(file: SourceFile, sha256: str | None, on_block: Callable[[int], None]) -> Iterator[bytes]:
+def read_blocks(
+    file: SourceFile,
+    sha256: str | None,
+    on_block: Callable[[int], None],
+    on_end: Callable[[int, str], None] | None = None,
+) -> Iterator[bytes]:
     """The content of `file` in blocks, unpacked if it is gzip.
 
     Args:
         file: what to read.
-        sha256: the digest that the file had when it was looked at first; None where it is read only once.
+        sha256: the digest that the file had when it was looked at first; None where it is read for the first time.
         on_block: hears of the bytes of the file read so far, packed ones where it is packed.
+        on_end: is told the size and the SHA-256 of the file as it lies there, when all of it was read.
 
     Raises:
         DataError: the file cannot be read, is damaged, or is not what it was.
     """
     with read_errors(file.label), file.open() as opened:
-        packed = opened.read(2) == _GZIP_MAGIC
+        packed = opened.read(2) == GZIP_MAGIC
         opened.seek(0)
         raw = _Hashed(opened)
         for block in _unpacked(raw, file.label) if packed else iter(lambda: raw.read(BLOCK), b""):
             yield block
             on_block(raw.count)
+        if on_end is not None:
+            on_end(raw.count, raw.hash.hexdigest())
         if sha256 is not None and raw.hash.hexdigest() != sha256:
-            raise DataError(
-                "the source was changed while it was read",
-                where=file.label,
-                hint="run the same command again when nothing writes to it",
-            )
+            raise changed(file)
+
+
+def read_passage(file: SourceFile, start: int, end: int, on_block: Callable[[int], None]) -> Iterator[bytes]:
+    """The bytes of `file` from `start` to before `end`, as they lie there, in blocks; `on_block` hears how many have
+    been read so far.
+
+    Raises:
+        DataError: the file cannot be read, or has become shorter.
+    """
+    with read_errors(file.label), file.open() as opened:
+        opened.seek(start)
+        at = start
+        while at < end:
+            block = opened.read(min(BLOCK, end - at))
+            if not block:
+                raise changed(file)
+            yield block
+            at += len(block)
+            on_block(at - start)
+
+
+def changed(file: SourceFile) -> DataError:
+    """The error for a file that is not what it was when it was looked at first."""
+    return DataError(
+        "the source was changed while it was read",
+        where=file.label,
+        hint="run the same command again when nothing writes to it",
+    )
 
 
 def refuse_bomb(packed: int, unpacked: int, place: object) -> None:

@@ -18,6 +18,8 @@ Unknown = Literal["error", "skip", "replace"]
 Ids = NDArray[np.unsignedinteger]
 
 _NAMED = 10
+_NONE = 0
+"""Stands in tables for what has no id: no text has the token `<start>`."""
 _TYPOGRAPHY = str.maketrans("‘’‚‛“”„‟‐‑‒–—―−\u00a0", "''''\"\"\"\"------- ")
 
 
@@ -128,16 +130,17 @@ class Encoder:
 
     @cached_property
     def _ascii_table(self) -> _ByteTable:
-        ids = np.full(256, -1, np.int32)
+        ids = np.full(256, _NONE, np.int32)
         ascii_codes = self._codes[:128]
         ids[: len(ascii_codes)] = ascii_codes
         return _ByteTable(ids, self.dtype)
 
     @cached_property
-    def _codes(self) -> NDArray[np.int32]:
-        """The id of each code point up to the highest that is a symbol, then a -1 for all above."""
+    def _codes(self) -> Ids:
+        """The id of each code point up to the highest that is a symbol, `_NONE` for those that are none and for the one
+        above, which stands for all that follow."""
         single = {ord(symbol): id_ for symbol, id_ in self._index.items() if len(symbol) == 1}
-        codes = np.full(max(single, default=0) + 2, -1, np.int32)
+        codes = np.full(max(single, default=0) + 2, _NONE, self.dtype)
         codes[list(single)] = list(single.values())
         return codes
 
@@ -148,11 +151,11 @@ class Encoder:
                 return known
         points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.dtype("<u4"))
         ids = self._codes.take(points, mode="clip")
-        return ids.astype(self.dtype) if (ids >= 0).all() else self._spelled(points, ids)
+        return ids if ids.all() else self._spelled(points, ids)
 
-    def _spelled(self, points: NDArray[np.uint32], ids: NDArray[np.int32]) -> Ids | None:
+    def _spelled(self, points: NDArray[np.uint32], ids: Ids) -> Ids | None:
         """`ids` with the bytes of a character wherever one is missing; None if that cannot be."""
-        rare = ids < 0
+        rare = ids == _NONE
         characters = points[rare].tobytes().decode("utf-32-le", "surrogatepass")
         data = _utf8(characters, "strict") if self._spells else None
         if data is None:
@@ -180,16 +183,16 @@ class _ByteTable:
     """Looks up the ids of bytes, a block at a time."""
 
     def __init__(self, ids: NDArray[np.int32], dtype: np.dtype[np.unsignedinteger]) -> None:
-        self._known = bytes(np.flatnonzero(ids >= 0).tolist())
-        self._table = np.maximum(ids, 0).astype(dtype)
+        self._table = np.maximum(ids, _NONE).astype(dtype)
+        self._narrow = self._table.tobytes() if dtype == np.uint8 else None
 
     def ids(self, data: bytes) -> Ids | None:
         """The ids of `data`; None if a byte has none."""
-        if data.translate(None, self._known):
-            return None
-        if self._table.dtype == np.uint8:  # twice as fast as an index
-            return np.frombuffer(data.translate(self._table.tobytes()), np.uint8)
-        return self._table[np.frombuffer(data, np.uint8)]
+        if self._narrow is not None:  # twice as fast as an index
+            translated = data.translate(self._narrow)
+            return None if _NONE in translated else np.frombuffer(translated, np.uint8)
+        ids = self._table.take(np.frombuffer(data, np.uint8))
+        return ids if ids.all() else None
 
 
 def _text(piece: str | bytes) -> str:

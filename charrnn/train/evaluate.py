@@ -116,7 +116,7 @@ def _read(
         for batch, loss in found:
             total += loss.sum.double()
             count += loss.count
-            meter.add(batch, loss)
+            meter.add(batch.whole or batch, loss)
     targets = int(count.item())
     return Evaluation(total.item() / max(targets, 1), targets, stream.reading, meter.figures())
 
@@ -135,7 +135,7 @@ def _carried(
     state = begun
     for step in range(stream.steps_per_epoch):
         check()
-        batch = stream.batch(step, device)
+        batch = stream.batch(step, device, world.share)
         loss, after = _shared(task, model, batch, state, world, device)
         state = begun if cold else after
         yield batch, loss
@@ -159,7 +159,7 @@ def _shared(
     task: Task, model: nn.Module, batch: Batch, state: State, world: World, device: torch.device
 ) -> tuple[Loss, State]:
     """The loss of all rows, in every process, and what this process carries on for its own."""
-    own, _ = world.own(batch)
+    own = world.own(batch)
     loss = task.loss(model, own, state) if own.rows else None
     if world.alone and loss is not None:
         return loss, loss.state

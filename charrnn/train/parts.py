@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from charrnn.contracts import Batch, Loss, Task
+from charrnn.contracts import Batch, Loss, Task, all_rows
 from charrnn.models.core import Draws, State
 from charrnn.stream.rows import slices
 from charrnn.train.world import World, together
@@ -28,7 +28,7 @@ def descend(task: Task, model: nn.Module, batch: Batch, state: State, draws: Dra
     Args:
         task: what is trained.
         model: its model.
-        batch: all rows.
+        batch: all rows, or those of this process.
         state: what is carried from batch to batch for the rows of this process.
         draws: the random numbers of the step, for all rows.
         parts: how many parts the rows of this process are cut into; at most one for each row.
@@ -41,7 +41,7 @@ def descend(task: Task, model: nn.Module, batch: Batch, state: State, draws: Dra
         loss = task.loss(model, batch, state, draws)
         loss.objective.backward()
         return loss
-    first, (here, _) = world.rows(batch.rows).start, world.own(batch)
+    first, here = world.rows(all_rows(batch)).start, world.own(batch)
     losses = []
     for rows in cut(here.rows, parts):
         own, carried = here.part(rows, state)

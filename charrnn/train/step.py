@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from charrnn.config.schema import Train
-from charrnn.contracts import Batch, Loss, Stream, Task
+from charrnn.contracts import Batch, Loss, Stream, Task, all_rows
 from charrnn.models.core import Draws, State
 from charrnn.train.optim import set_rate
 from charrnn.train.parts import descend
@@ -73,7 +73,7 @@ def advance(
     world: World = _ALONE,
 ) -> StepResult:
     """Do the next update of a stream at the rate `lr`, times what the batch asks for."""
-    batch = stream.batch(state.place, device)
+    batch = stream.batch(state.place, device, world.share)
     set_rate(state.optimizer, lr * batch.rate)
     return update(task, state, batch, settings.clip_norm, settings.micro_batches, world)
 
@@ -95,7 +95,7 @@ def update(
     model, optimizer = state.model, state.optimizer
     before = {name: tensor.clone() for name, tensor in running_statistics(model).items()}
     optimizer.zero_grad(set_to_none=True)
-    draws = Draws(state.seed, state.step, batch.rows)
+    draws = Draws(state.seed, state.step, all_rows(batch))
     loss = descend(task, model, batch, state.lanes, draws, parts, world)
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf if clip_norm is None else clip_norm)
     lanes = {name: tensor.detach() for name, tensor in loss.state.items()}

@@ -21,7 +21,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from charrnn.contracts import Batch
+from charrnn.contracts import Batch, Share
 from charrnn.errors import CharRnnError, Interrupted, PeerError
 from charrnn.models.core import State
 from charrnn.models.norm import SequenceBatchNorm
@@ -64,9 +64,14 @@ class World:
         """Which of so many rows are this process's; some processes have one more than others, if need be."""
         return slices(count, self.size)[self.rank]
 
-    def own(self, batch: Batch, state: State | None = None) -> tuple[Batch, State]:
-        """This process's rows as a batch, and what of `state`, which is that of all rows, is theirs."""
-        return (batch, state or {}) if self.alone else batch.part(self.rows(batch.rows), state or {})
+    @property
+    def share(self) -> Share | None:
+        """Which of so many rows are this process's; None where all are."""
+        return None if self.alone else self.rows
+
+    def own(self, batch: Batch) -> Batch:
+        """This process's rows as a batch; a batch that has no others already stays as it is."""
+        return batch if self.alone or batch.whole is not None else batch.part(self.rows(batch.rows), {})[0]
 
     def add(self, tensor: Tensor) -> Tensor:
         """The sum of the processes' tensors, written into this one's."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn.corpus.build import Given
+from charrnn.corpus.counting import Given
 from charrnn.corpus.ready import Prepared
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import DataError

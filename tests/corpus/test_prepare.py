@@ -202,7 +202,7 @@ def test_several_files_are_one_text_and_no_word_reaches_over_a_joint(tmp_path: P
         progress=lambda *block: heard.append(block),
     ).corpus
     sizes = [path.stat().st_size for path in sorted(folder.iterdir())]
-    for label in ("look", "count", "encode"):
+    for label in ("count", "encode"):
         assert [done for name, done, _ in heard if name == label] == list(accumulate(sizes))
     tokens = [corpus.vocabulary.symbol(id_) for id_ in corpus.split("train").tokens.tolist()]
     assert tokens == ["back", "ward", "\\n", "\\n", "<space>", "and", "<space>", "out"]
@@ -239,10 +239,23 @@ def test_progress_counts_bytes_up_to_all_of_them(prepared: Prepare, monkeypatch:
     corpus = prepared(TEXT, given={"progress": lambda *block: heard.append(block)}).corpus
     size = len(TEXT.encode())
     steps = [*range(300, size, 300), size]
-    for label in ("look", "count", "encode"):
+    for label in ("count", "encode"):
         assert [done for name, done, total in heard if name == label] == steps
     assert {total for name, _, total in heard if name != "measure"} == {size}
     assert heard[-1] == ("measure", corpus.manifest.counts.tokens, corpus.manifest.counts.tokens)
+    again: list[tuple[str, int, int | None]] = []
+    assert not prepared(given={"progress": lambda *block: again.append(block)}).fresh
+    assert again == [("look", done, size) for done in steps]
+
+
+def test_a_source_is_read_once_less_where_its_corpus_cannot_be_there(prepared: Prepare) -> None:
+    def labels(**keys: Any) -> list[str]:
+        heard: list[str] = []
+        prepared(given={"progress": lambda label, *_: heard.append(label)}, **keys)
+        return list(dict.fromkeys(heard))
+
+    assert labels(source="builtin:python-reference") == ["count", "encode", "measure"]
+    assert labels(source="builtin:python-reference", case="lower") == ["look", "count", "encode", "measure"]
 
 
 def test_prepare_never_loads_torch() -> None:

@@ -94,7 +94,7 @@ def test_evaluation_reads_every_item_once_in_order(items: int, rows: int) -> Non
 def test_a_stream_hands_out_what_its_plan_says() -> None:
     asked: list[tuple[list[list[int]], list[float]]] = []
 
-    def fill(numbers: list[np.ndarray], weight_B: np.ndarray, device: torch.device) -> str:
+    def fill(numbers: list[np.ndarray], weight_B: np.ndarray, device: torch.device, own: slice | None) -> str:
         asked.append(([chosen.tolist() for chosen in numbers], weight_B.tolist()))
         return "batch"
 

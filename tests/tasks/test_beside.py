@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from charrnn.config.schema import LanguageConfig
-from charrnn.corpus.build import Given
+from charrnn.corpus.counting import Given
 from charrnn.corpus.prepare import prepare
 from charrnn.models.core import Draws
 from charrnn.stream.gather import TokenBatch

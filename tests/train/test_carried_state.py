@@ -8,7 +8,7 @@ twice or never.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -51,8 +51,12 @@ class LaneSlice:
     def reading(self) -> Mapping[str, int]:
         return {"lanes": self.rows}
 
-    def batch(self, step: int, device: torch.device) -> TokenBatch:
-        return World(self.rank, self.world).own(gather(self.tokens, self.plan.rows(step), device))[0]
+    def batch(self, step: int, device: torch.device, share: object = None) -> TokenBatch:
+        whole = gather(self.tokens, self.plan.rows(step), device)
+        if self.world == 1:
+            return whole
+        own, _ = whole.part(World(self.rank, self.world).rows(whole.rows), {})
+        return replace(own, whole=None)
 
 
 class Transparent:

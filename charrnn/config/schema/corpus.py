@@ -83,6 +83,11 @@ class Corpus(Source):
     """Where documents begin, for states that begin anew there: `{kind: files}`, `{kind: separator, text: "\\n\\n"}`, or
     `null`: the text is one document."""
 
+    part_bytes: Annotated[int, Field(ge=4)] | None = None
+    """The tokens are written in files of so many bytes (`tokens-00000.bin`, …), each of which may be moved to another
+    disk with a link in its place; `null`: one file. It changes where the bytes of a corpus lie and nothing else; one
+    that is there already stays as it is."""
+
     @field_validator("split")
     @classmethod
     def _splits_the_whole(cls, split: tuple[Part, ...]) -> tuple[Part, ...]:

@@ -40,6 +40,7 @@ MANNER = (
 
 BY_CONTENT = (
     *(f"corpus.{place}" for place in PLACES),
+    "corpus.part_bytes",
     "corpus.names.source",
     "model.pretrained",
     "model.input.pretrained",
@@ -48,8 +49,8 @@ BY_CONTENT = (
     "stream.mix.*.corpus.sha256",
     "stream.mix.*.teacher",
 )
-"""Keys that only say where data, a file of vectors or a teacher lie: on resume the content is compared. A `*` stands
-for a name."""
+"""Keys that only say where data, a file of vectors or a teacher lie, or in how many files: on resume the content is
+compared. A `*` stands for a name."""
 
 
 def is_identity(key: str) -> bool:
