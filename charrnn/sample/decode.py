@@ -15,7 +15,7 @@ import numpy as np
 from charrnn.config.schema import Sample
 from charrnn.errors import UsageError
 from charrnn.sample.charset import Charset
-from charrnn.sample.filters import distribution, draw
+from charrnn.sample.filters import distribution, draw, temperature
 from charrnn.sample.odds import Odds, odds_of
 from charrnn.sample.required import Required
 from charrnn.sample.text import Text
@@ -71,13 +71,13 @@ class Streams:
     Args:
         model: the model.
         vocabulary: its symbols.
+        entrance: names those that join; None for one of their own.
     """
 
-    def __init__(self, model: Stepper, vocabulary: Vocabulary) -> None:
-        self._model, self._vocabulary = model, vocabulary
+    def __init__(self, model: Stepper, vocabulary: Vocabulary, entrance: Entrance | None = None) -> None:
+        self._model = model
+        self._entrance = Entrance(vocabulary) if entrance is None else entrance
         self._rows: list[_Row] = []
-        self._charsets: dict[tuple[str, str | None], Charset] = {}
-        self._added = 0
 
     def __len__(self) -> int:
         """How many streams have not ended."""
@@ -101,19 +101,10 @@ class Streams:
             UsageError: the vocabulary cannot do what `ban`, `only` and `require` ask for; or a `beam` is to search,
                 which is a batch of its own (`beam.py`).
         """
-        if options.beam is not None:
-            raise UsageError("a search is not drawn stream by stream", hint="leave `beam` out, or search by itself")
-        charset = self._charset(options.ban, options.only)
-        names = tuple(range(self._added, self._added + len(numbers)))
-        last = self._vocabulary.decode(prompt[-_LONGEST_CHARACTER:])[-1:]
-        streams = [
-            _Stream(name, number, options, self._vocabulary, charset, last, odds)
-            for name, number in zip(names, numbers, strict=True)
-        ]
+        streams = self._entrance.admit(prompt, options, numbers, odds)
         if streams:
             self._rows.append(_Row(self._model.initial_state(1), list(prompt) or [Vocabulary.START], streams))
-        self._added += len(numbers)
-        return names
+        return tuple(stream.name for stream in streams)
 
     def drop(self, stream: int) -> None:
         """Let a stream leave before its end; one that has ended has left already."""
@@ -149,14 +140,6 @@ class Streams:
         self._rows = rows
         return drawn
 
-    def _charset(self, ban: str, only: str | None) -> Charset:
-        key = (ban, only)
-        if key not in self._charsets:
-            if len(self._charsets) >= _MOST_KEPT:
-                self._charsets.clear()
-            self._charsets[key] = Charset(self._vocabulary, ban, only)
-        return self._charsets[key]
-
     def _read(self) -> list[tuple[np.ndarray, State]]:
         """The scores (V,) and the state after the next symbol of every row."""
         scored: list[tuple[np.ndarray, State]] = []
@@ -187,12 +170,22 @@ class _Row:
 
     state: State
     symbols: Sequence[int]
-    streams: list[_Stream]
+    streams: list[Stream]
     read: int = 0
 
 
-class _Stream:
-    """One text as it is drawn."""
+class Stream:
+    """One text as it is drawn.
+
+    Args:
+        name: what it is called in `Drawn`.
+        number: the number of the sample; its draws are a function of (`random_seed`, number).
+        options: how to draw.
+        vocabulary: what symbols stand for.
+        charset: the characters that it may have.
+        last: the character in front of it; empty where there is none.
+        odds: tell how likely each symbol was, beside so many of the likeliest; None: do not.
+    """
 
     def __init__(
         self,
@@ -205,27 +198,78 @@ class _Stream:
         odds: int | None,
     ) -> None:
         self.name = name
-        self._options, self._charset, self._alternatives = options, charset, odds
+        self.options, self.charset = options, charset
+        self._alternatives = odds
         self._random = np.random.Generator(np.random.PCG64([options.random_seed, number]))
         self._text = Text(vocabulary, options.stop, options.require, last)
         self._required = Required(vocabulary, options, charset)
         self._count = 0
 
     def draw(self, logits_V: np.ndarray) -> Drawn:
-        """The next symbol."""
-        symbol = self._required.next(self._text, self._options.length - self._count)
+        """The next symbol, from the model's scores."""
+        symbol = self._required.next(self._text, self.options.length - self._count)
         probability = 1.0
         if symbol is None:
-            banned_V = self._charset.banned(self._text.pending)
-            probs_V = distribution(logits_V, self._options, banned_V, self._count)
-            symbol = int(probs_V.argmax()) if self._options.greedy else draw(probs_V, self._random)
+            banned_V = self.charset.banned(self._text.pending)
+            probs_V = distribution(logits_V, self.options, banned_V, self._count)
+            symbol = int(probs_V.argmax()) if self.options.greedy else draw(probs_V, self._random)
             probability = float(probs_V[symbol])
             self._required.drawn(symbol, self._text)
         odds = None if self._alternatives is None else odds_of(logits_V, symbol, self._alternatives, probability)
+        return self.take(symbol, odds)
+
+    def uniforms(self, count: int) -> np.ndarray:
+        """The numbers that the next `count` symbols are drawn with, for who draws elsewhere."""
+        return self._random.random(count)
+
+    def temperatures(self, count: int) -> list[float]:
+        """The temperatures of the next `count` symbols."""
+        return [temperature(self.options, self._count + n) for n in range(count)]
+
+    def take(self, symbol: int, odds: Odds | None = None) -> Drawn:
+        """Go on with a symbol that was drawn."""
         self._count += 1
         piece = self._text.feed(symbol)
         ended: Ended | None = "stop" if self._text.ended else None
-        if ended is None and self._count == self._options.length:
-            piece += self._text.finish(self._charset.permits_broken)
+        if ended is None and self._count == self.options.length:
+            piece += self._text.finish(self.charset.permits_broken)
             ended = "length"
         return Drawn(self.name, symbol, piece, odds, ended)
+
+
+class Entrance:
+    """Where streams join: it names them, and keeps what several of them share.
+
+    Args:
+        vocabulary: the symbols.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._charsets: dict[tuple[str, str | None], Charset] = {}
+        self._added = 0
+
+    def admit(self, prompt: Sequence[int], options: Sample, numbers: Sequence[int], odds: int | None) -> list[Stream]:
+        """New streams; see `Streams.add`.
+
+        Raises:
+            UsageError: the vocabulary cannot do what is asked for, or a `beam` is to search.
+        """
+        if options.beam is not None:
+            raise UsageError("a search is not drawn stream by stream", hint="leave `beam` out, or search by itself")
+        charset = self._charset(options.ban, options.only)
+        last = self._vocabulary.decode(prompt[-_LONGEST_CHARACTER:])[-1:]
+        streams = [
+            Stream(name, number, options, self._vocabulary, charset, last, odds)
+            for name, number in enumerate(numbers, self._added)
+        ]
+        self._added += len(streams)
+        return streams
+
+    def _charset(self, ban: str, only: str | None) -> Charset:
+        key = (ban, only)
+        if key not in self._charsets:
+            if len(self._charsets) >= _MOST_KEPT:
+                self._charsets.clear()
+            self._charsets[key] = Charset(self._vocabulary, ban, only)
+        return self._charsets[key]
