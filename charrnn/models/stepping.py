@@ -157,4 +157,4 @@ def _weights(layer: GatedLayer) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 def _arrays(state: State) -> dict[str, np.ndarray]:
     # Copies: what a model begins with may be one row of its weights, shown many times.
-    return {name: np.array(tensor.detach().cpu()) for name, tensor in state.items()}
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in state.items()}
