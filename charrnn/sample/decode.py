@@ -15,7 +15,7 @@ import numpy as np
 from charrnn.config.schema import Sample
 from charrnn.errors import UsageError
 from charrnn.sample.charset import Charset
-from charrnn.sample.filters import distribution, draw, temperature
+from charrnn.sample.filters import distribution, inverted, inverted_rows, temperature
 from charrnn.sample.odds import Odds, odds_of
 from charrnn.sample.required import Required
 from charrnn.sample.text import Text
@@ -103,7 +103,9 @@ class Streams:
         """
         streams = self._entrance.admit(prompt, options, numbers, odds)
         if streams:
-            self._rows.append(_Row(self._model.initial_state(1), list(prompt) or [Vocabulary.START], streams))
+            self._rows.append(
+                _Row(_Batch(self._model.initial_state(1), 1), 0, list(prompt) or [Vocabulary.START], streams)
+            )
         return tuple(stream.name for stream in streams)
 
     def drop(self, stream: int) -> None:
@@ -124,54 +126,70 @@ class Streams:
         if not self._rows:
             return []
         check()
-        scored = self._read()
-        drawn: list[Drawn] = []
-        rows: list[_Row] = []
-        for row, (logits_V, state) in zip(self._rows, scored, strict=True):
-            row.state, row.read = state, row.read + 1
+        rows, wanted = list[_Row](), list[tuple[Stream, np.ndarray]]()
+        for row, logits_V in zip(self._rows, self._read(), strict=True):
+            row.read += 1
             if row.read < len(row.symbols):
                 rows.append(row)
-                continue
-            for stream in row.streams:
-                told = stream.draw(logits_V)
-                drawn.append(told)
-                if told.ended is None:
-                    rows.append(_Row(state, [told.symbol], [stream]))
-        self._rows = rows
+            else:
+                rows += [_Row(row.batch, row.place, (), [stream]) for stream in row.streams]
+                wanted += [(stream, logits_V) for stream in row.streams]
+        drawn = draw_all(wanted)
+        told = {one.stream: one for one in drawn}
+        self._rows = []
+        for row in rows:
+            if not row.symbols:
+                one = told[row.streams[0].name]
+                if one.ended is not None:
+                    continue
+                row.symbols = (one.symbol,)
+            self._rows.append(row)
         return drawn
 
-    def _read(self) -> list[tuple[np.ndarray, State]]:
-        """The scores (V,) and the state after the next symbol of every row."""
-        scored: list[tuple[np.ndarray, State]] = []
+    def _read(self) -> list[np.ndarray]:
+        """The scores (V,) after the next symbol of every row, which is then where it stands."""
+        scores_V: list[np.ndarray] = []
         # A model of windows has narrower states while there is less to see; such rows step by themselves.
-        for _, group in groupby(self._rows, lambda row: [array.shape for array in row.state.values()]):
+        for _, group in groupby(self._rows, lambda row: row.batch.widths):
             rows = list(group)
             ids_B = np.array([row.symbols[row.read] for row in rows])
-            state = rows[0].state if len(rows) == 1 else stacked([row.state for row in rows])
             with np.errstate(over="ignore", invalid="ignore"):  # a diverged model has scores beyond all bounds
-                logits_BV, after = self._model.step(ids_B, state)
-            scored += [(logits_V, part(after, b)) for b, logits_V in enumerate(logits_BV)]
-        return scored
+                logits_BV, state = self._model.step(ids_B, _together(rows))
+            batch = _Batch(state, len(rows))
+            for place, row in enumerate(rows):
+                row.batch, row.place = batch, place
+            scores_V += list(logits_BV)
+        return scores_V
 
 
-def stacked(states: Sequence[State]) -> State:
-    """The states of single rows as the state of a batch."""
-    return {name: np.concatenate([state[name] for state in states]) for name in states[0]}
+class _Batch:
+    """The state of rows that the model has read together; `widths` tells which batches it may read together."""
 
-
-def part(state: State, row: int) -> State:
-    """The state of one row of a batch."""
-    return {name: array[row : row + 1] for name, array in state.items()}
+    def __init__(self, state: State, rows: int) -> None:
+        self.state, self.rows = state, rows
+        self.widths = [array.shape[1:] for array in state.values()]
 
 
 @dataclass
 class _Row:
-    """One row of the batch: a stream that is being drawn, or several whose common prompt is being read."""
+    """One row of a batch: a stream that is being drawn, or several whose common prompt is being read."""
 
-    state: State
+    batch: _Batch
+    place: int
     symbols: Sequence[int]
     streams: list[Stream]
     read: int = 0
+
+
+def _together(rows: Sequence[_Row]) -> State:
+    """The states of rows as the state of one batch; where they are all of one already, nothing is copied."""
+    batch, places = rows[0].batch, [row.place for row in rows]
+    if any(row.batch is not batch for row in rows):
+        parts = [(row.batch.state, slice(row.place, row.place + 1)) for row in rows]
+        return {name: np.concatenate([state[name][place] for state, place in parts]) for name in batch.state}
+    if places == list(range(batch.rows)):
+        return batch.state
+    return {name: array[places] for name, array in batch.state.items()}
 
 
 class Stream:
@@ -203,20 +221,16 @@ class Stream:
         self._random = np.random.Generator(np.random.PCG64([options.random_seed, number]))
         self._text = Text(vocabulary, options.stop, options.require, last)
         self._required = Required(vocabulary, options, charset)
-        self._count = 0
+        self.count = 0
 
-    def draw(self, logits_V: np.ndarray) -> Drawn:
-        """The next symbol, from the model's scores."""
-        symbol = self._required.next(self._text, self.options.length - self._count)
-        probability = 1.0
-        if symbol is None:
-            banned_V = self.charset.banned(self._text.pending)
-            probs_V = distribution(logits_V, self.options, banned_V, self._count)
-            symbol = int(probs_V.argmax()) if self.options.greedy else draw(probs_V, self._random)
-            probability = float(probs_V[symbol])
-            self._required.drawn(symbol, self._text)
-        odds = None if self._alternatives is None else odds_of(logits_V, symbol, self._alternatives, probability)
-        return self.take(symbol, odds)
+    def forced(self) -> int | None:
+        """The symbol that has to come next because of `require`; None where one is drawn."""
+        return self._required.next(self._text, self.options.length - self.count)
+
+    @property
+    def banned(self) -> np.ndarray:
+        """A mask (V,) of what may not come next."""
+        return self.charset.banned(self._text.pending)
 
     def uniforms(self, count: int) -> np.ndarray:
         """The numbers that the next `count` symbols are drawn with, for who draws elsewhere."""
@@ -224,17 +238,64 @@ class Stream:
 
     def temperatures(self, count: int) -> list[float]:
         """The temperatures of the next `count` symbols."""
-        return [temperature(self.options, self._count + n) for n in range(count)]
+        return [temperature(self.options, self.count + n) for n in range(count)]
 
     def take(self, symbol: int, odds: Odds | None = None) -> Drawn:
-        """Go on with a symbol that was drawn."""
-        self._count += 1
+        """Go on with a symbol, drawn or forced."""
+        self.count += 1
         piece = self._text.feed(symbol)
         ended: Ended | None = "stop" if self._text.ended else None
-        if ended is None and self._count == self.options.length:
+        if ended is None and self.count == self.options.length:
             piece += self._text.finish(self.charset.permits_broken)
             ended = "length"
         return Drawn(self.name, symbol, piece, odds, ended)
+
+    def take_drawn(self, symbol: int, probability: float, logits_V: np.ndarray) -> Drawn:
+        """Go on with a symbol that was drawn with a probability, from these scores."""
+        self._required.drawn(symbol, self._text)
+        return self.take(symbol, self.odds(symbol, probability, logits_V))
+
+    def odds(self, symbol: int, probability: float, logits_V: np.ndarray) -> Odds | None:
+        """How likely a symbol was, if that was asked for."""
+        return None if self._alternatives is None else odds_of(logits_V, symbol, self._alternatives, probability)
+
+
+def draw_all(wanted: Sequence[tuple[Stream, np.ndarray]]) -> list[Drawn]:
+    """The next symbol of each stream, from the model's scores (V,); streams of one request are drawn together."""
+    drawn: list[Drawn] = []
+    for _, group in groupby(wanted, lambda one: id(one[0].options)):
+        free, others = list[tuple[Stream, np.ndarray]](), list[Drawn]()
+        for stream, logits_V in group:
+            symbol = stream.forced()
+            if symbol is None:
+                free.append((stream, logits_V))
+            else:
+                others.append(stream.take(symbol, stream.odds(symbol, 1.0, logits_V)))
+        drawn += sorted([*_drawn(free), *others], key=lambda one: one.stream) if others else _drawn(free)
+    return drawn
+
+
+def _drawn(wanted: Sequence[tuple[Stream, np.ndarray]]) -> list[Drawn]:
+    """A symbol for each of some streams that have the same options."""
+    if not wanted:
+        return []
+    first, logits_V = wanted[0]
+    if len(wanted) == 1:
+        probs_V = distribution(logits_V, first.options, first.banned, first.count)
+        symbol = int(probs_V.argmax()) if first.options.greedy else inverted(probs_V, first.uniforms(1)[0])
+        return [first.take_drawn(symbol, float(probs_V[symbol]), logits_V)]
+    streams = [stream for stream, _ in wanted]
+    logits_BV, banned_BV = np.array([scores_V for _, scores_V in wanted]), np.array([one.banned for one in streams])
+    probs_BV = distribution(logits_BV, first.options, banned_BV, [stream.count for stream in streams])
+    if first.options.greedy:
+        symbols: list[int] = probs_BV.argmax(1).tolist()
+    else:
+        symbols = inverted_rows(probs_BV, np.concatenate([stream.uniforms(1) for stream in streams]))
+    shares = probs_BV[np.arange(len(symbols)), symbols].tolist()
+    return [
+        stream.take_drawn(symbol, share, scores_V)
+        for (stream, scores_V), symbol, share in zip(wanted, symbols, shares, strict=True)
+    ]
 
 
 class Entrance:

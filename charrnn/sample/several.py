@@ -56,7 +56,7 @@ def several(
         names = streams.add(prompt, options, turn, odds)
         while len(streams):
             for drawn in streams.step(check):
-                yield replace(drawn, stream=begun + drawn.stream - names[0])
+                yield drawn if begun == names[0] else replace(drawn, stream=begun + drawn.stream - names[0])
         begun += len(turn)
 
 
