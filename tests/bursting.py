@@ -13,8 +13,8 @@ from charrnn.models.build import build_model
 from charrnn.models.core import generator_for
 from charrnn.runs.on_device import in_torch
 from charrnn.runs.use import Engine, in_numpy
-from charrnn.sample.decode import Drawn
 from charrnn.sample.several import several
+from charrnn.sample.stream import Drawn
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.train.state import model_arrays
 

@@ -17,8 +17,9 @@ from charrnn.runs.corpus import language
 from charrnn.runs.folder import find_checkpoint
 from charrnn.runs.sampling import settled
 from charrnn.sample.bursts import Bursts, BurstStreams, by_symbol
-from charrnn.sample.decode import Drawn, Stepper, Streams
+from charrnn.sample.decode import Stepper, Streams
 from charrnn.sample.several import check_options, several, streams_of
+from charrnn.sample.stream import Drawn
 from charrnn.sample.window import WindowStepper
 from charrnn.scratch.cells import Arrays
 from charrnn.scratch.network import StepNetwork

@@ -13,7 +13,8 @@ import numpy as np
 
 from charrnn.config.schema import Sample
 from charrnn.sample.charset import Charset
-from charrnn.sample.decode import Drawn, Entrance, Stepper, Stream, Streams
+from charrnn.sample.decode import Stepper, Streams
+from charrnn.sample.stream import Drawn, Entrance, Stream
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.text.watch import Check, no_check
 
@@ -198,7 +199,7 @@ class _Row:
         now, self.prompt = self.prompt[: len(given_K)], self.prompt[len(given_K) :]
         begin, count = len(now), len(given_K) - len(now)
         given_K[:begin], given_K[begin:] = now, -1
-        uniform_K[begin:] = self.stream.uniforms(count)
+        uniform_K[begin:] = self.stream.random.random(count)
         temperature_K[begin:] = self.stream.temperatures(count)
         return begin
 

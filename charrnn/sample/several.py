@@ -10,8 +10,9 @@ from charrnn.config.schema import Sample
 from charrnn.sample.beam import check_beam, found
 from charrnn.sample.bursts import Bursts, BurstStreams
 from charrnn.sample.charset import Charset
-from charrnn.sample.decode import Drawn, Stepper, Streams
+from charrnn.sample.decode import Stepper, Streams
 from charrnn.sample.required import Required
+from charrnn.sample.stream import Drawn
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.text.watch import Check, no_check
 

@@ -84,7 +84,7 @@ def affine(x_BD: np.ndarray, weight_DG: np.ndarray, bias_G: np.ndarray) -> np.nd
     """
     rows = len(x_BD)
     if not 1 < rows <= _FEW or rows * weight_DG.size < _LARGE:
-        y_BG = x_BD @ weight_DG
+        y_BG: np.ndarray = x_BD @ weight_DG
     else:
         y_BG = np.empty((rows, weight_DG.shape[1]), np.result_type(x_BD, weight_DG))
         for x_D, y_G in zip(x_BD, y_BG, strict=True):

@@ -14,7 +14,7 @@ from charrnn.config.schema import Sample
 from charrnn.runs.on_device import open_on
 from charrnn.runs.use import open_model
 from charrnn.sample.bursts import BurstStreams
-from charrnn.sample.decode import Drawn
+from charrnn.sample.stream import Drawn
 
 pytestmark = [
     pytest.mark.gpu,

@@ -16,8 +16,8 @@ from charrnn.errors import UsageError
 from charrnn.models.burst import STEPS
 from charrnn.runs.use import Engine
 from charrnn.sample.bursts import Bursts, BurstStreams, by_symbol
-from charrnn.sample.decode import Drawn
 from charrnn.sample.several import several
+from charrnn.sample.stream import Drawn
 from charrnn.text.vocabulary import Vocabulary
 
 IN_NUMPY, IN_TORCH = engines(config_for({"kind": "gru"}))

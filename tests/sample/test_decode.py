@@ -8,8 +8,9 @@ import pytest
 
 from charrnn.config.schema import Sample
 from charrnn.errors import UsageError
-from charrnn.sample.decode import Drawn, Stepper, Streams
+from charrnn.sample.decode import Stepper, Streams
 from charrnn.sample.several import several
+from charrnn.sample.stream import Drawn
 from charrnn.scratch.cells import State
 from charrnn.text.vocabulary import Vocabulary
 
