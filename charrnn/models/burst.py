@@ -119,11 +119,12 @@ class Burst:
         """What goes K steps: on CUDA a graph, which is recorded now."""
         if self._device.type != "cuda":
             return lambda: self._steps(used, self.steps)
-        with torch.cuda.device(self._device):
+        device = self._device
+        with torch.cuda.device(device):
             graph = self._recorded(used)
 
-        def play() -> None:
-            with torch.cuda.device(self._device):
+        def play() -> None:  # knows nothing of `self`: so a graph that nobody needs is gone at once
+            with torch.cuda.device(device):
                 graph.replay()
 
         return play
