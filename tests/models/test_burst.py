@@ -50,8 +50,10 @@ MIXED = Sample(temperature=1.5, top_k=15, top_p=0.98, min_p=0.001)
 def test_a_text_is_that_of_the_sampler_in_numpy(core: str, sections: str, dtype: torch.dtype) -> None:
     config = config_for(CORES[core], **{key: dict(value) for key, value in SECTIONS[sections].items()})
     in_numpy, in_torch = engines(config, dtype=dtype)
-    # Some symbols more than whole bursts have, and a prompt that is longer than a burst of windows.
+    # Some symbols more than whole bursts have, and a prompt that is longer than a burst.
     prompt = np.random.default_rng(3).integers(1, LETTERS.size, 70).tolist()
+    if sections == "windows":  # at first there is less to see than a window holds
+        prompt = prompt[:2]
     length = 200 if sections == "windows" else 1100
     options = MIXED.model_copy(update={"length": length})
     (expected,), (got,) = (texts(engine, options, prompt, (4,)) for engine in (in_numpy, in_torch))
@@ -185,6 +187,12 @@ def test_nothing_that_is_banned_is_drawn_at_either_end() -> None:
     assert drawn(logits_V, options, banned_V, 0.0) == 1
 
 
+def test_the_smallest_share_there_is_leaves_the_likeliest() -> None:
+    """Its product with what top-k has left is zero."""
+    options = Sample(temperature=1.0, top_k=1, top_p=5e-324)
+    assert drawn(np.zeros(4), options, np.arange(4) == 0, 0.9) == 1
+
+
 def test_scores_that_are_no_numbers_end_in_a_symbol_all_the_same() -> None:
     for options in (Sample(), Sample(top_k=2), Sample(top_p=0.5), Sample(min_p=0.1), Sample(greedy=True)):
         symbol = drawn(np.full(5, np.nan), options, np.arange(5) == 0, 0.3)
@@ -229,7 +237,7 @@ def test_rows_stay_what_they_are_where_room_is_made_for_others() -> None:
     burst.begin(0, 1, Sample(), banned_V)
     assert go(1) == [[2, 3, 4]]
     burst.widen(3)
-    assert burst.rows == 4
+    assert (burst.rows, burst._plays) == (4, {}), "a graph knows the former places"
     burst.begin(2, 4, Sample(greedy=True), banned_V)
     symbols = go(3)
     assert (symbols[0], symbols[2]) == ([5, 6, 1], [5, 6, 1])

@@ -46,6 +46,8 @@ def test_a_run_writes_what_it_writes_in_numpy(lab: Lab, name: str) -> None:
     ]
     assert found[0] == found[1]
     assert len(found[0]) == 150
+    assert on_device.bursts is not None
+    assert on_device.bursts.steps == {"run": 64, "windows": 256 // 6}[name]
 
 
 def test_a_text_is_scored_and_traced_step_by_step(lab: Lab) -> None:
