@@ -8,8 +8,8 @@
     model.suggest("The wo", k=3).words
     model.embeddings().neighbours("q", 5)
 
-It needs no torch: language models run in NumPy, as in `charrnn sample`. What goes wrong is raised as one of the errors
-of `charrnn.errors`, which say where, why, and what to try.
+It needs no torch: language models run in NumPy, as in `charrnn sample`, unless `load` is told a CUDA `device`. What
+goes wrong is raised as one of the errors of `charrnn.errors`, which say where, why, and what to try.
 
 Shapes: N symbols, V rows of a table, D factors.
 """
@@ -110,6 +110,7 @@ class Model:
     folder: Path
     config: dict[str, Any]
     _corpora: Path
+    _device: str = "cpu"
 
     def sample(self, seed: str | None = None, *, number: int = 0, unknown: Unknown = "error", **options: Any) -> str:
         """The text that follows a seed, without the seed.
@@ -179,10 +180,16 @@ class Model:
 
     @cached_property
     def _language(self) -> OpenModel:
-        return open_model(self.folder, RUNS)
+        if self._device == "cpu":
+            return open_model(self.folder, RUNS)
+        from charrnn.runs.on_device import open_on  # loads torch
+
+        return open_on(self.folder, RUNS, self._device)
 
 
-def load(run: str | Path | None = None, *, runs: str | Path = RUNS, corpora: str | Path = CORPORA) -> Model:
+def load(
+    run: str | Path | None = None, *, runs: str | Path = RUNS, corpora: str | Path = CORPORA, device: str = "cpu"
+) -> Model:
     """Open a trained model.
 
     Args:
@@ -190,13 +197,16 @@ def load(run: str | Path | None = None, *, runs: str | Path = RUNS, corpora: str
             None for the newest run in `runs`.
         runs: where runs lie.
         corpora: where prepared texts lie; only `embeddings` ever looks there.
+        device: where a language model runs: `cpu`, in NumPy; `cuda` or `cuda:N`, in torch; `auto`, the latter where
+            there is a CUDA device.
 
     Raises:
         UsageError: there is no such run.
         CheckpointError: the checkpoint is missing or damaged, or does not fit its own config.
+        DeviceError: the device does not exist here.
     """
     checkpoint, _ = find_checkpoint(None if run is None else Path(run), Path(runs))
-    model = Model(checkpoint.folder, config_of(checkpoint).model_dump(mode="json"), Path(corpora))
+    model = Model(checkpoint.folder, config_of(checkpoint).model_dump(mode="json"), Path(corpora), device)
     if model.config["task"] == "language":
         model._language  # noqa: B018  what is damaged is said now
     return model

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from charrnn.cli import common
+from charrnn.cli.opened import Device, opened, say_device, say_options
 from charrnn.errors import UsageError
 
 
@@ -69,6 +70,7 @@ def sample(
         Path | None,
         typer.Option(metavar="FILE.svg|png", help="Draw the units that follow the text (needs the extra `plots`)."),
     ] = None,
+    device: Device = "cpu",
     quiet: common.Quiet = False,
     as_json: common.Json = False,
 ) -> None:
@@ -79,7 +81,6 @@ def sample(
     common.one_thread_in_numpy()
     from charrnn.cli.sampled import Wanted, checked, tell
     from charrnn.logs.console import Console
-    from charrnn.runs.use import open_model
     from charrnn.train.interrupt import listening
 
     if seed is not None and seed_file is not None:
@@ -105,9 +106,11 @@ def sample(
         raise UsageError("--alternatives goes with --probabilities")
     checked(wanted, as_json)
     with Console(quiet=quiet) as console, listening() as interrupt:
-        model = open_model(run, common.RUNS)
+        model = opened(run, device)
         options = model.options({name: value for name, value in given.items() if value is not None})
         console.note(f"sampling from {model.label}")
+        say_device(model, device, console)
+        say_options(model, options, odds, console)
         tell(model, options, wanted, as_json, console, interrupt)
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from charrnn.corpus.tokens import TokenCorpus
     from charrnn.logs.console import Console
     from charrnn.runs.use import OpenModel
-    from charrnn.sample.decode import Drawn
     from charrnn.sample.odds import Odds
+    from charrnn.sample.stream import Drawn
     from charrnn.text.encode import Unknown
     from charrnn.text.vocabulary import Vocabulary
     from charrnn.train.interrupt import Interrupt

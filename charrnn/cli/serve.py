@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from charrnn.cli import common
+from charrnn.cli.opened import Device, opened, say_device
 
 
 def serve(
@@ -25,6 +26,7 @@ def serve(
     max_streams: Annotated[int, typer.Option(min=1, help="Samples that are drawn side by side.")] = 256,
     max_waiting: Annotated[int, typer.Option(min=1, help="Requests that wait for their turn.")] = 64,
     max_body: Annotated[int, typer.Option(min=1, help="Bytes of a request.")] = 1 << 20,
+    device: Device = "cpu",
     quiet: common.Quiet = False,
     as_json: common.Json = False,
 ) -> None:
@@ -34,7 +36,6 @@ def serve(
     """
     common.one_thread_in_numpy()
     from charrnn.logs.console import Console
-    from charrnn.runs.use import open_model
     from charrnn.serve.extra import check_extra
     from charrnn.serve.limits import Limits
     from charrnn.train.interrupt import listening
@@ -42,7 +43,7 @@ def serve(
     check_extra()
     limits = Limits(max_length, max_samples, max_characters, max_streams, max_waiting, max_body)
     with Console(quiet=quiet) as console, listening() as interrupt:
-        model = open_model(run, common.RUNS)
+        model = opened(run, device)
         from charrnn.serve import server
         from charrnn.serve.address import listen
 
@@ -50,6 +51,7 @@ def serve(
 
         def ready() -> None:
             console.note(f"serving {model.label}; Ctrl-C stops it")
+            say_device(model, device, console)
             if not place.loopback:
                 console.note("other machines can reach it: there is no password, and nothing is encrypted")
             if as_json:

@@ -22,7 +22,7 @@ _OF_READING = ("stream.batch", "stream.length", "evaluate.lanes", "evaluate.chun
 
 
 @contextmanager
-def out_of_memory(config: Config, training: bool = True) -> Iterator[None]:
+def out_of_memory(config: Config, training: bool = True, advice: str | None = None) -> Iterator[None]:
     """Turn a refusal of memory inside the block into an `OutOfMemoryError` (exit code 6) that names what to lower.
 
     The error keeps nothing of the block alive: the frames in which memory ran out hold what filled it.
@@ -30,6 +30,7 @@ def out_of_memory(config: Config, training: bool = True) -> Iterator[None]:
     Args:
         config: whose sizes are named.
         training: False where a model is only asked: nothing of it can be changed any more.
+        advice: what to do, where no size of the config is to blame.
     """
     try:
         yield
@@ -39,10 +40,11 @@ def out_of_memory(config: Config, training: bool = True) -> Iterator[None]:
             raise
         reason = str(error).strip().splitlines()
         _let_go(error)
+        advice = advice or (_advice(config) if training else _lower(config, _OF_READING))
         raise OutOfMemoryError(
             f"out of memory; the peak so far was {peak_mebibytes()} MiB",
             why=reason[0] if reason else None,
-            hint=f"{_advice(config) if training else _lower(config, _OF_READING)}; checkpoints are untouched",
+            hint=f"{advice}; checkpoints are untouched",
         ) from None
 
 

@@ -16,8 +16,10 @@ from charrnn.errors import CheckpointError
 from charrnn.runs.corpus import language
 from charrnn.runs.folder import find_checkpoint
 from charrnn.runs.sampling import settled
-from charrnn.sample.decode import Drawn, Stepper
-from charrnn.sample.several import check_options, several
+from charrnn.sample.bursts import Bursts, BurstStreams, by_symbol
+from charrnn.sample.decode import Stepper, Streams
+from charrnn.sample.several import check_options, several, streams_of
+from charrnn.sample.stream import Drawn
 from charrnn.sample.window import WindowStepper
 from charrnn.scratch.cells import Arrays
 from charrnn.scratch.network import StepNetwork
@@ -39,6 +41,8 @@ class OpenModel:
         config: the run's config.
         vocabulary: its symbols.
         network: the model, one symbol at a time; see `stepper`.
+        bursts: the same on a device, many symbols at a time; None: in NumPy alone.
+        device: where that is.
     """
 
     folder: Path
@@ -46,6 +50,8 @@ class OpenModel:
     config: LanguageConfig
     vocabulary: Vocabulary
     network: Stepper
+    bursts: Bursts | None = None
+    device: str = "cpu"
 
     def options(self, given: Mapping[str, Any]) -> Sample:
         """The run's `sample:` section with the options that were given in its place; see `sampling.settled`.
@@ -73,7 +79,16 @@ class OpenModel:
             UsageError, DataError: at once, where the vocabulary cannot do what is asked for.
         """
         check_options(options, self.vocabulary, numbers)
-        return several(self.network, self.vocabulary, self.prompt(options, unknown), options, numbers, check, odds)
+        prompt = self.prompt(options, unknown)
+        return several(self.network, self.vocabulary, prompt, options, numbers, check, odds, self.bursts)
+
+    def streams(self) -> Streams | BurstStreams:
+        """Where texts join and leave at any time; one of these may be in use at a time."""
+        return streams_of(self.network, self.vocabulary, self.bursts)
+
+    def by_symbol(self, options: Sample, odds: int | None = None) -> list[str]:
+        """The options for which a device goes one symbol at a time; none where there is no device."""
+        return by_symbol(options, self.vocabulary, odds) if self.bursts is not None else []
 
     def text(self, options: Sample, number: int, unknown: Unknown, check: Callable[[], None]) -> Iterator[str]:
         """The text that follows the seed, in pieces as it is made.
@@ -97,6 +112,19 @@ def in_form(options: Sample, corpus: Corpus) -> Sample:
     return options.model_copy(update={"seed": seed, **texts})
 
 
+@dataclass(frozen=True)
+class Engine:
+    """What computes a model: symbol by symbol, and perhaps many at a time."""
+
+    network: Stepper
+    bursts: Bursts | None = None
+
+
+def in_numpy(config: LanguageConfig, vocabulary: Vocabulary, arrays: Arrays) -> Engine:
+    """The engine on every machine; see `stepper`."""
+    return Engine(stepper(config, arrays))
+
+
 def stepper(config: LanguageConfig, arrays: Arrays) -> Stepper:
     """A trained model, one symbol at a time, that sees of the past what it saw of it in training.
 
@@ -108,8 +136,15 @@ def stepper(config: LanguageConfig, arrays: Arrays) -> Stepper:
     return WindowStepper(network, config.stream.length) if isinstance(config.stream, Windows) else network
 
 
-def open_model(place: Path | None, runs: Path) -> OpenModel:
+def open_model(
+    place: Path | None, runs: Path, engine: Callable[[LanguageConfig, Vocabulary, Arrays], Engine] = in_numpy
+) -> OpenModel:
     """Open the model of a run or of a checkpoint; None means the newest run.
+
+    Args:
+        place: the run or the checkpoint.
+        runs: where runs lie.
+        engine: what is to compute it; `on_device.py` has another.
 
     Raises:
         UsageError: there is no such run.
@@ -120,16 +155,17 @@ def open_model(place: Path | None, runs: Path) -> OpenModel:
     vocabulary = Vocabulary.from_json(checkpoint.document("vocabulary"))
     arrays = checkpoint.tensors("model")
     try:
-        network = stepper(config, arrays)
+        made = engine(config, vocabulary, arrays)
         ends = np.array([0, vocabulary.size - 1], np.int64)
-        scores = network.step(ends, network.initial_state(2))[0]
+        scores = made.network.step(ends, made.network.initial_state(2))[0]
         if scores.shape != (2, vocabulary.size):
             raise ValueError(f"it scores {scores.shape[-1]} symbols, and the vocabulary has {vocabulary.size}")
     except (KeyError, ValueError, IndexError, TypeError) as error:
         raise CheckpointError(
             "the checkpoint's tensors do not fit its config", where=checkpoint.folder, why=str(error)
         ) from error
-    return OpenModel(checkpoint.folder, f"{checkpoint.folder} ({which})", config, vocabulary, network)
+    label = f"{checkpoint.folder} ({which})"
+    return OpenModel(checkpoint.folder, label, config, vocabulary, made.network, made.bursts)
 
 
 def config_of(checkpoint: Checkpoint) -> Config:

@@ -13,8 +13,9 @@ import numpy as np
 from charrnn.config.schema import Sample
 from charrnn.errors import DivergedError, UsageError
 from charrnn.sample.charset import Charset
-from charrnn.sample.decode import Drawn, Ended, Stepper
+from charrnn.sample.decode import Stepper
 from charrnn.sample.odds import Odds, odds_of
+from charrnn.sample.stream import Drawn, Ended
 from charrnn.sample.text import Text
 from charrnn.scratch.cells import State
 from charrnn.text.vocabulary import Vocabulary

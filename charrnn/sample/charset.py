@@ -51,6 +51,11 @@ class Charset:
         return self._free or not any(c in self._ban or (self._only is not None and c not in self._only) for c in text)
 
     @property
+    def looks_back(self) -> bool:
+        """Whether what may come next depends on what came before: bytes spell characters, and not all may come."""
+        return bool(self._bytes) and not self._free
+
+    @property
     def permits_broken(self) -> bool:
         """Whether U+FFFD may appear, which stands for bytes that form no character."""
         return self.permits(REPLACEMENT)

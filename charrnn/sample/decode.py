@@ -8,25 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from charrnn.config.schema import Sample
-from charrnn.errors import UsageError
-from charrnn.sample.charset import Charset
-from charrnn.sample.filters import distribution, draw
-from charrnn.sample.odds import Odds, odds_of
-from charrnn.sample.required import Required
-from charrnn.sample.text import Text
+from charrnn.sample.stream import Drawn, Entrance, Stream, draw_all
 from charrnn.scratch.cells import State
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.text.watch import Check, no_check
-
-_MOST_KEPT = 64  # charsets that streams may share
-_LONGEST_CHARACTER = 4  # bytes; of words one is enough
-
-Ended = Literal["length", "stop"]
 
 
 class Stepper(Protocol):
@@ -37,26 +27,6 @@ class Stepper(Protocol):
 
     def step(self, ids_B: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """logits_BV and the state after the symbols."""
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A symbol that was drawn.
-
-    Attributes:
-        stream: of which stream.
-        symbol: its id.
-        piece: the text that is certain now; empty while it may be the beginning of a stop string, or while a character
-            is not complete. The pieces of a stream, joined, are its text.
-        odds: how likely it was, where that was asked for.
-        ended: with the last symbol of a stream, what has ended it.
-    """
-
-    stream: int
-    symbol: int
-    piece: str
-    odds: Odds | None = None
-    ended: Ended | None = None
 
 
 class Streams:
@@ -71,13 +41,13 @@ class Streams:
     Args:
         model: the model.
         vocabulary: its symbols.
+        entrance: names those that join; None for one of their own.
     """
 
-    def __init__(self, model: Stepper, vocabulary: Vocabulary) -> None:
-        self._model, self._vocabulary = model, vocabulary
+    def __init__(self, model: Stepper, vocabulary: Vocabulary, entrance: Entrance | None = None) -> None:
+        self._model = model
+        self._entrance = Entrance(vocabulary) if entrance is None else entrance
         self._rows: list[_Row] = []
-        self._charsets: dict[tuple[str, str | None], Charset] = {}
-        self._added = 0
 
     def __len__(self) -> int:
         """How many streams have not ended."""
@@ -101,19 +71,12 @@ class Streams:
             UsageError: the vocabulary cannot do what `ban`, `only` and `require` ask for; or a `beam` is to search,
                 which is a batch of its own (`beam.py`).
         """
-        if options.beam is not None:
-            raise UsageError("a search is not drawn stream by stream", hint="leave `beam` out, or search by itself")
-        charset = self._charset(options.ban, options.only)
-        names = tuple(range(self._added, self._added + len(numbers)))
-        last = self._vocabulary.decode(prompt[-_LONGEST_CHARACTER:])[-1:]
-        streams = [
-            _Stream(name, number, options, self._vocabulary, charset, last, odds)
-            for name, number in zip(names, numbers, strict=True)
-        ]
+        streams = self._entrance.admit(prompt, options, numbers, odds)
         if streams:
-            self._rows.append(_Row(self._model.initial_state(1), list(prompt) or [Vocabulary.START], streams))
-        self._added += len(numbers)
-        return names
+            self._rows.append(
+                _Row(_Batch(self._model.initial_state(1), 1), 0, list(prompt) or [Vocabulary.START], streams)
+            )
+        return tuple(stream.name for stream in streams)
 
     def drop(self, stream: int) -> None:
         """Let a stream leave before its end; one that has ended has left already."""
@@ -133,99 +96,67 @@ class Streams:
         if not self._rows:
             return []
         check()
-        scored = self._read()
-        drawn: list[Drawn] = []
-        rows: list[_Row] = []
-        for row, (logits_V, state) in zip(self._rows, scored, strict=True):
-            row.state, row.read = state, row.read + 1
+        rows, wanted = list[_Row](), list[tuple[Stream, np.ndarray]]()
+        for row, logits_V in zip(self._rows, self._read(), strict=True):
+            row.read += 1
             if row.read < len(row.symbols):
                 rows.append(row)
-                continue
-            for stream in row.streams:
-                told = stream.draw(logits_V)
-                drawn.append(told)
-                if told.ended is None:
-                    rows.append(_Row(state, [told.symbol], [stream]))
-        self._rows = rows
+            else:
+                rows += [_Row(row.batch, row.place, (), [stream]) for stream in row.streams]
+                wanted += [(stream, logits_V) for stream in row.streams]
+        drawn = draw_all(wanted)
+        told = {one.stream: one for one in drawn}
+        self._rows = []
+        for row in rows:
+            if not row.symbols:
+                one = told[row.streams[0].name]
+                if one.ended is not None:
+                    continue
+                row.symbols = (one.symbol,)
+            self._rows.append(row)
         return drawn
 
-    def _charset(self, ban: str, only: str | None) -> Charset:
-        key = (ban, only)
-        if key not in self._charsets:
-            if len(self._charsets) >= _MOST_KEPT:
-                self._charsets.clear()
-            self._charsets[key] = Charset(self._vocabulary, ban, only)
-        return self._charsets[key]
-
-    def _read(self) -> list[tuple[np.ndarray, State]]:
-        """The scores (V,) and the state after the next symbol of every row."""
-        scored: list[tuple[np.ndarray, State]] = []
+    def _read(self) -> list[np.ndarray]:
+        """The scores (V,) after the next symbol of every row, which is then where it stands."""
+        scores_V: list[np.ndarray] = []
         # A model of windows has narrower states while there is less to see; such rows step by themselves.
-        for _, group in groupby(self._rows, lambda row: [array.shape for array in row.state.values()]):
+        for _, group in groupby(self._rows, lambda row: row.batch.widths):
             rows = list(group)
             ids_B = np.array([row.symbols[row.read] for row in rows])
-            state = rows[0].state if len(rows) == 1 else stacked([row.state for row in rows])
             with np.errstate(over="ignore", invalid="ignore"):  # a diverged model has scores beyond all bounds
-                logits_BV, after = self._model.step(ids_B, state)
-            scored += [(logits_V, part(after, b)) for b, logits_V in enumerate(logits_BV)]
-        return scored
+                logits_BV, state = self._model.step(ids_B, _together(rows))
+            batch = _Batch(state, len(rows))
+            for place, row in enumerate(rows):
+                row.batch, row.place = batch, place
+            scores_V += list(logits_BV)
+        return scores_V
 
 
-def stacked(states: Sequence[State]) -> State:
-    """The states of single rows as the state of a batch."""
-    return {name: np.concatenate([state[name] for state in states]) for name in states[0]}
+class _Batch:
+    """The state of rows that the model has read together; `widths` tells which batches it may read together."""
 
-
-def part(state: State, row: int) -> State:
-    """The state of one row of a batch."""
-    return {name: array[row : row + 1] for name, array in state.items()}
+    def __init__(self, state: State, rows: int) -> None:
+        self.state, self.rows = state, rows
+        self.widths = [array.shape[1:] for array in state.values()]
 
 
 @dataclass
 class _Row:
-    """One row of the batch: a stream that is being drawn, or several whose common prompt is being read."""
+    """One row of a batch: a stream that is being drawn, or several whose common prompt is being read."""
 
-    state: State
+    batch: _Batch
+    place: int
     symbols: Sequence[int]
-    streams: list[_Stream]
+    streams: list[Stream]
     read: int = 0
 
 
-class _Stream:
-    """One text as it is drawn."""
-
-    def __init__(
-        self,
-        name: int,
-        number: int,
-        options: Sample,
-        vocabulary: Vocabulary,
-        charset: Charset,
-        last: str,
-        odds: int | None,
-    ) -> None:
-        self.name = name
-        self._options, self._charset, self._alternatives = options, charset, odds
-        self._random = np.random.Generator(np.random.PCG64([options.random_seed, number]))
-        self._text = Text(vocabulary, options.stop, options.require, last)
-        self._required = Required(vocabulary, options, charset)
-        self._count = 0
-
-    def draw(self, logits_V: np.ndarray) -> Drawn:
-        """The next symbol."""
-        symbol = self._required.next(self._text, self._options.length - self._count)
-        probability = 1.0
-        if symbol is None:
-            banned_V = self._charset.banned(self._text.pending)
-            probs_V = distribution(logits_V, self._options, banned_V, self._count)
-            symbol = int(probs_V.argmax()) if self._options.greedy else draw(probs_V, self._random)
-            probability = float(probs_V[symbol])
-            self._required.drawn(symbol, self._text)
-        odds = None if self._alternatives is None else odds_of(logits_V, symbol, self._alternatives, probability)
-        self._count += 1
-        piece = self._text.feed(symbol)
-        ended: Ended | None = "stop" if self._text.ended else None
-        if ended is None and self._count == self._options.length:
-            piece += self._text.finish(self._charset.permits_broken)
-            ended = "length"
-        return Drawn(self.name, symbol, piece, odds, ended)
+def _together(rows: Sequence[_Row]) -> State:
+    """The states of rows as the state of one batch; where they are all of one already, nothing is copied."""
+    batch, places = rows[0].batch, [row.place for row in rows]
+    if any(row.batch is not batch for row in rows):
+        parts = [(row.batch.state, slice(row.place, row.place + 1)) for row in rows]
+        return {name: np.concatenate([state[name][place] for state, place in parts]) for name in batch.state}
+    if places == list(range(batch.rows)):
+        return batch.state
+    return {name: array[places] for name, array in batch.state.items()}

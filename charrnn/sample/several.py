@@ -8,9 +8,11 @@ from itertools import islice
 
 from charrnn.config.schema import Sample
 from charrnn.sample.beam import check_beam, found
+from charrnn.sample.bursts import Bursts, BurstStreams
 from charrnn.sample.charset import Charset
-from charrnn.sample.decode import Drawn, Stepper, Streams
+from charrnn.sample.decode import Stepper, Streams
 from charrnn.sample.required import Required
+from charrnn.sample.stream import Drawn
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.text.watch import Check, no_check
 
@@ -26,6 +28,7 @@ def several(
     numbers: Sequence[int],
     check: Check = no_check,
     odds: int | None = None,
+    bursts: Bursts | None = None,
 ) -> Iterator[Drawn]:
     """The symbols of samples as they come; `Drawn.stream` counts from 0 in the order of `numbers`.
 
@@ -40,6 +43,7 @@ def several(
         numbers: the numbers of the samples.
         check: called before every step; it may raise to stop.
         odds: tell how likely each symbol was, beside so many of the likeliest; None: do not.
+        bursts: the same model on a device, which draws many symbols at a time.
 
     Raises:
         UsageError: the vocabulary cannot do what is asked for; or fewer texts were found than asked for.
@@ -48,13 +52,18 @@ def several(
         yield from found(model, vocabulary, prompt, options, numbers, check, odds)
         return
     rest, begun = iter(numbers), 0
-    streams = Streams(model, vocabulary)
+    streams = streams_of(model, vocabulary, bursts)
     while turn := tuple(islice(rest, ROWS)):
         names = streams.add(prompt, options, turn, odds)
         while len(streams):
             for drawn in streams.step(check):
-                yield replace(drawn, stream=begun + drawn.stream - names[0])
+                yield drawn if begun == names[0] else replace(drawn, stream=begun + drawn.stream - names[0])
         begun += len(turn)
+
+
+def streams_of(model: Stepper, vocabulary: Vocabulary, bursts: Bursts | None = None) -> Streams | BurstStreams:
+    """Where texts of a model join and leave: in NumPy, or on the device that `bursts` draw on."""
+    return Streams(model, vocabulary) if bursts is None else BurstStreams(bursts, model, vocabulary)
 
 
 def check_options(options: Sample, vocabulary: Vocabulary, numbers: Sequence[int] = (0,)) -> None:

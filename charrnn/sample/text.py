@@ -70,15 +70,9 @@ class Text:
         self.last = piece[-1:] or self.last
         if self.missing:
             self._look_for_missing(piece)
-            certain, self._held = self._held, ""
-            return certain
-        end = _end(self._held, self._stop)
-        certain_end = len(self._held) - max((_overlap(self._held, text) for text in self._stop), default=0)
-        # A stop string that begins before `end` may still become complete, and then the text ends there.
-        if end < len(self._held) and end <= certain_end:
-            self.ended = True
-            return self._held[:end]
-        certain, self._held = self._held[:certain_end], self._held[certain_end:]
+        elif self._stop:
+            return self._certain()
+        certain, self._held = self._held, ""
         return certain
 
     def finish(self, permits_broken: bool = True) -> str:
@@ -96,6 +90,17 @@ class Text:
     def copy(self) -> Text:
         """The same text, to be gone on with in another way."""
         return copy(self)
+
+    def _certain(self) -> str:
+        """What cannot be the beginning of a stop string any more; the text may end with it."""
+        end = _end(self._held, self._stop)
+        certain_end = len(self._held) - max((_overlap(self._held, text) for text in self._stop), default=0)
+        # A stop string that begins before `end` may still become complete, and then the text ends there.
+        if end < len(self._held) and end <= certain_end:
+            self.ended = True
+            return self._held[:end]
+        certain, self._held = self._held[:certain_end], self._held[certain_end:]
+        return certain
 
     def _look_for_missing(self, piece: str) -> None:
         self._recent += piece

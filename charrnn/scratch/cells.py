@@ -25,7 +25,10 @@ Step = Callable[[np.ndarray, np.ndarray, State, Arrays], After]
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + e^−x), through tanh so that no size of x overflows."""
-    return 0.5 * (1.0 + np.tanh(0.5 * x))
+    y: np.ndarray = np.tanh(0.5 * x)
+    y += 1.0  # in place: for many rows a new array costs more than what is computed
+    y *= 0.5
+    return y
 
 
 def gates(a_BG: np.ndarray, count: int) -> list[np.ndarray]:

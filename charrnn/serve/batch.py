@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from charrnn.config.schema import Sample
 from charrnn.runs.use import OpenModel
-from charrnn.sample.decode import Streams
 from charrnn.serve.tickets import Ticket
 
 
@@ -19,7 +18,7 @@ class Batch:
 
     def __init__(self, model: OpenModel) -> None:
         self._model = model
-        self._streams = Streams(model.network, model.vocabulary)
+        self._streams = model.streams()
         self._owners: dict[int, tuple[Ticket, int]] = {}
 
     def __len__(self) -> int:
@@ -61,6 +60,6 @@ class Batch:
         """End all samples with an error."""
         tickets = dict.fromkeys(ticket for ticket, _ in self._owners.values())
         self._owners.clear()
-        self._streams = Streams(self._model.network, self._model.vocabulary)
+        self._streams = self._model.streams()
         for ticket in tickets:
             ticket.fail(error)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from charrnn.sample.decode import Drawn, Ended
+from charrnn.sample.stream import Drawn, Ended
 
 _TOLD_EVERY = 0.02  # seconds; each telling wakes another thread
 

@@ -74,6 +74,8 @@ def probe_serving(folder: Path) -> tuple[int, bool, str]:
         (["score", "runs/none"], 2),
         (["serve"], 2),
         (["serve", "--max-samples", "300"], 2),
+        (["serve", "--device", "cpu"], 2),
+        (["sample", "--device", "cpu"], 2),
         (["suggest", "runs/none"], 2),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,

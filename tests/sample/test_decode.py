@@ -8,8 +8,9 @@ import pytest
 
 from charrnn.config.schema import Sample
 from charrnn.errors import UsageError
-from charrnn.sample.decode import Drawn, Stepper, Streams
+from charrnn.sample.decode import Stepper, Streams
 from charrnn.sample.several import several
+from charrnn.sample.stream import Drawn
 from charrnn.scratch.cells import State
 from charrnn.text.vocabulary import Vocabulary
 
@@ -294,3 +295,15 @@ def test_what_was_drawn_is_told_with_its_odds() -> None:
         logits_BV, state = network.step(np.array([one.symbol]), state)
     assert all(one.odds is None for one in several(SmallNetwork(), LETTERS, [2], options, (4,)))
     assert [one.symbol for one in told] == drawn([2], 4, length=12, temperature=0.7, top_k=3)
+
+
+def test_what_is_drawn_and_what_is_forced_come_in_the_order_of_the_streams() -> None:
+    options, words = Sample(length=30, require=("deb",), temperature=3.0), Vocabulary("char", (), tuple(" abcde"))
+    streams, told = Streams(SmallNetwork(), words), list[Drawn]()
+    streams.add([2], options, range(6))
+    while len(streams):
+        step = streams.step()
+        assert [one.stream for one in step] == list(range(6))
+        told += step
+    places = {"".join(one.piece for one in told if one.stream == n).index("deb") for n in range(6)}
+    assert len(places) > 1, "at the same place in all texts nothing could be out of order"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from charrnn.config.schema import Sample
-from charrnn.sample.filters import distribution, draw, softmax, temperature
+from charrnn.sample.filters import distribution, draw, inverted_rows, softmax, temperature
 
 START = np.array([0])
 NONE = np.array([], dtype=np.int64)
@@ -264,3 +264,39 @@ def test_one_number_is_used_per_symbol() -> None:
         draw(np.array([0.5, 0.5]), a)
         b.random()
     assert a.random() == b.random()
+
+
+@given(
+    logits_BV=arrays_of.arrays(
+        np.float32,
+        st.tuples(st.integers(2, 6), st.integers(2, 200)),
+        elements=st.sampled_from([0.0, 1.0, -2.5]) | st.floats(-50, 50, width=32),
+    ),
+    warmth=st.floats(0.05, 5.0) | st.lists(st.floats(0.05, 5.0), min_size=1, max_size=3),
+    filters=st.fixed_dictionaries(
+        {}, optional={"top_k": st.integers(1, 40), "top_p": st.floats(1e-6, 1.0), "min_p": st.floats(0.0, 1.0)}
+    ),
+    number=st.integers(0, 1000),
+)
+def test_rows_are_bit_for_bit_what_each_is_by_itself(
+    logits_BV: np.ndarray, warmth: Any, filters: dict[str, Any], number: int
+) -> None:
+    options = Sample.model_validate({"temperature": warmth, "length": 30, **filters})
+    rows = len(logits_BV)
+    random = np.random.default_rng(number)
+    banned_BV, uniform_B = random.random(logits_BV.shape) < 0.2, random.random(rows)
+    banned_BV[:, -1] = False
+    probs_BV = distribution(logits_BV, options, banned_BV, range(number % 7, number % 7 + rows))
+    found = inverted_rows(probs_BV, uniform_B)
+    for b in range(rows):
+        probs_V = distribution(logits_BV[b], options, banned_BV[b], number % 7 + b)
+        assert probs_BV[b].tobytes() == probs_V.tobytes()
+        assert found[b] == draw(probs_V, Fixed(uniform_B[b]))
+
+
+def test_rows_of_no_numbers_and_numbers_at_the_very_top_are_drawn_as_each_is_by_itself() -> None:
+    probs_BV = np.array([[np.nan] * 4, [0.25, 0.75, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0]])
+    for number in (0.0, 0.4, 1.0 - 2**-53, 1.0):
+        alone = [draw(probs_V, Fixed(number)) for probs_V in probs_BV]
+        assert inverted_rows(probs_BV, np.full(3, number)) == alone
+    assert alone == [3, 1, 2]

@@ -14,7 +14,7 @@ from charrnn.models.build import build_model
 from charrnn.models.core import generator_for
 from charrnn.models.network import Network
 from charrnn.scratch import cells
-from charrnn.scratch.network import StepNetwork
+from charrnn.scratch.network import StepNetwork, affine
 from charrnn.train.state import model_arrays
 
 V, B, T, H = 11, 3, 9, 6
@@ -131,6 +131,21 @@ def test_a_step_leaves_the_state_that_it_was_given(core: str) -> None:
     np.testing.assert_array_equal(one, again)
     for name, array in before.items():
         np.testing.assert_array_equal(state[name], array)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [(3, 5), (512, 1024), (700, 900)])
+def test_few_rows_of_a_product_are_what_each_is_by_itself(size: tuple[int, int], dtype: type) -> None:
+    random = np.random.default_rng(1)
+    weight_DG, bias_G = random.normal(size=size).astype(dtype), random.normal(size=size[1]).astype(dtype)
+    for rows in range(1, 7):
+        x_BD = random.normal(size=(rows, size[0])).astype(dtype)
+        y_BG = affine(x_BD, weight_DG, bias_G)
+        assert (y_BG.shape, y_BG.dtype) == ((rows, size[1]), dtype)
+        np.testing.assert_allclose(y_BG, x_BD @ weight_DG + bias_G, atol=1e-3 if dtype == np.float32 else 1e-11, rtol=0)
+        if size[0] == 512 and rows in (2, 3, 4):
+            alone_BG = np.concatenate([affine(x_BD[b : b + 1], weight_DG, bias_G) for b in range(rows)])
+            assert y_BG.tobytes() == alone_BG.tobytes()
 
 
 def test_the_layers_of_a_deep_stack_are_told_apart() -> None:

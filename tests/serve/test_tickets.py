@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from serving import small, ticking
 
-from charrnn.sample.decode import Drawn
+from charrnn.sample.stream import Drawn
 from charrnn.serve.bodies import ScoreBody, SuggestBody
 from charrnn.serve.calls import score, suggestions
 from charrnn.serve.tickets import Done, Event, Piece, Ticket
