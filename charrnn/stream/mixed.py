@@ -22,6 +22,7 @@ import torch
 from charrnn.stream.chance import uniforms
 from charrnn.stream.gather import Share, TokenBatch, TokenStream, write_rows
 from charrnn.stream.lanes import LanePlan, RowPlan, begins_document, by_column
+from charrnn.stream.travel import sent
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class MixedStream(TokenStream):
             for column, rows_B in columns[ring.name][1].items():
                 reset(own, column, rows_B)
         counts_BT = mask_BT & (np.arange(rows.width) >= rows.past)
-        x, y, mask, counts = (torch.from_numpy(array).to(device) for array in (x_BT, y_BT, mask_BT, counts_BT))
-        on = {column: torch.from_numpy(rows_B).to(device) for column, rows_B in sorted(resets.items())}
+        x, y, mask, counts = (sent(torch.from_numpy(array), device) for array in (x_BT, y_BT, mask_BT, counts_BT))
+        on = {column: sent(torch.from_numpy(rows_B), device) for column, rows_B in sorted(resets.items())}
         shares = {name: Share(own, {c: on[c][own] for c in found}) for name, (own, found) in columns.items()}
         return TokenBatch(x, y, mask, counts, on, rows.keep, main.rate, shares)

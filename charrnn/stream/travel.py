@@ -1,0 +1,23 @@
+"""Numbers on their way from the host to a device."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_PIECE = 1 << 26
+"""Long arrays travel in pieces of so many."""
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on a device; to a CUDA device it travels while the host goes on."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def sent_in_pieces(array: np.ndarray, device: torch.device) -> Tensor:
+    """A one-dimensional array, which may be mapped and not to be written to, as a tensor on a device."""
+    kept = torch.empty(len(array), dtype=torch.from_numpy(np.empty(0, array.dtype)).dtype, device=device)
+    for begin in range(0, len(array), _PIECE):
+        kept[begin : begin + _PIECE] = torch.from_numpy(np.array(array[begin : begin + _PIECE]))
+    return kept
