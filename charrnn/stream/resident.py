@@ -98,11 +98,16 @@ class ResidentTokens:
         return tokens_BT.long() if self._bits == 8 else tokens_BT.long() & ((1 << self._bits) - 1)
 
 
+def free_memory(device: torch.device) -> int:
+    """How many bytes of a CUDA device are free; 0 of a CPU, where tokens lie already."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+
+
 def resident(
     tokens: np.ndarray,
     documents: np.ndarray,
     device: torch.device,
-    free: Callable[[torch.device], int] = lambda device: torch.cuda.mem_get_info(device)[0],
+    free: Callable[[torch.device], int] = free_memory,
 ) -> ResidentTokens | None:
     """A split on a device; None where it would take more than a quarter of the memory that is free there.
 
