@@ -71,7 +71,6 @@ class Ahead:
         self._places: tuple[int, ...] = ()
         self._met: Counter[Hashable] = Counter()
         self._updates: dict[Hashable, StandingUpdate] = {}
-        self._last: StandingUpdate | None = None
 
     @property
     def graphs(self) -> int:
@@ -89,12 +88,12 @@ class Ahead:
         self._settle()
         done = [self._update(ahead, rate) for ahead, rate in enumerate(rates)]
         values = iter(torch.cat([figures for _, figures in done]).tolist())
-        if self._last is not None:
-            self._last.show_gradients()
         self.most = max(1, min(MOST, int(_SECONDS * len(rates) / max(self._clock() - began, 1e-9))))
-        for names, figures in done:
-            result = result_of(names, [next(values) for _ in range(len(figures))])
+        for rate, (names, _) in zip(rates, done, strict=True):
+            result = result_of(names, [next(values) for _ in names])
             counted(state, result)
+            if state.skipped == self.settings.guard.skips:
+                self._update(-1, rate)  # changes nothing any more, and brings back the gradient that is asked after
             yield result
 
     def _settle(self) -> None:
@@ -112,7 +111,7 @@ class Ahead:
         self._row.fill_(state.skipped)
 
     def _update(self, ahead: int, rate: float) -> tuple[list[str], Tensor]:
-        """Do one update, so many after the last that was looked at; returns its figures' names and their vector."""
+        """Do one update, so many after the last that was counted; returns its figures' names and their vector."""
         state = self.state
         step, place = state.step + ahead, state.place + ahead
         if self._orders is None:
@@ -122,9 +121,8 @@ class Ahead:
             order = self._orders.order(place)
             standing = self._standing(order)
             if standing is not None:
-                self._last = standing
                 return standing(order, step, rate * order.rate)
-            factor, self._last = order.rate, None
+            factor = order.rate
             batch = self._orders.fill([sent(number, self.device) for number in order.numbers], order.form)
         set_rate(state.optimizer, rate_on(self.device, rate * factor))
         return update_unseen(self.task, state, batch, Draws(state.seed, step, batch.rows), self.settings, self._row)

@@ -76,12 +76,9 @@ class StandingUpdate:
         self._rate.fill_(rate)
         self._masks.draw(step)
         self._repeat()
-        return self._names, self._figures.clone()
-
-    def show_gradients(self) -> None:
-        """Let the parameters have the gradients of the last update; others may have been put in their place."""
         for parameter, gradient in zip(self._learned, self._gradients, strict=True):
-            parameter.grad = gradient
+            parameter.grad = gradient  # another update may have put its own there
+        return self._names, self._figures.clone()
 
     def _captured(self, capture: Capture) -> Work:
         statistics = running_statistics(self.state.model)

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -38,9 +39,9 @@ MODELS: dict[str, dict[str, Any]] = {
     },
     "trained state": {"input": {"size": 6}, "core": {"kind": "lstm", "hidden": 8, "initial_state": "trained"}},
     "gru": DROPPED | {"core": {"kind": "gru", "hidden": 8}},
-    "layer norm": DROPPED | {"core": {"kind": "layernorm_lstm", "hidden": 6, "recurrent_dropout": 0.2}},
+    "layer norm": DROPPED | {"core": {"kind": "ln-lstm", "hidden": 6, "recurrent_dropout": 0.2}},
     "mingru": DROPPED | {"core": {"kind": "mingru", "hidden": 8, "layers": 2, "dropout": 0.3}},
-    "elman": {"core": {"kind": "elman", "hidden": 8}, "input": {"kind": "onehot"}},
+    "elman": {"core": {"kind": "elman", "hidden": 8}, "input": {"kind": "one-hot"}},
 }
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adamw": {"kind": "adamw", "lr": 1e-2},
@@ -169,13 +170,13 @@ def test_what_is_not_finite_is_left_out_in_the_midst_of_a_burst(
     make_task: MakeTask, make_state: MakeState, capture: Capture | None, part: str, optimizer: str
 ) -> None:
     task = task_of(make_task, optimizer=optimizer)
-    poisoned(task, [9, 10, 11, 25], part)
+    poisoned(task, [9, 10, 11], part)  # and again in the next epoch, which has the same batches
     one, other = make_state(task), make_state(task)
     for state in (one, other):
         state.model.train()
     rates = rates_of(40)
     expected, found = at_sight(task, one, rates), in_bursts(ahead_of(task, other, capture), rates)
-    assert [i for i, result in enumerate(found) if result.skipped] == [9, 10, 11, 25]
+    assert [i for i, result in enumerate(found) if result.skipped] == [9, 10, 11, 25, 26, 27]
     assert list(map(str, found)) == list(map(str, expected))  # a text, as NaN is not itself
     same(one, other)
 
@@ -193,7 +194,7 @@ def test_once_the_guard_must_act_nothing_changes_any_more(
     rates, runner = rates_of(16), ahead_of(task, other, capture)
     at_sight(task, one, rates[:12])
     results = in_bursts(runner, rates[:7])
-    results += [result for result, _ in zip(runner.run(rates[7:]), range(5), strict=False)]
+    results += islice(runner.run(rates[7:]), 5)
     assert [result.skipped for result in results] == [False] * 7 + [True] * 5
     same(one, other)
 
