@@ -23,10 +23,15 @@ from charrnn.train.standing import uncaptured
 from charrnn.train.state import TrainState
 
 CPU = torch.device("cpu")
+SLOW = pytest.mark.slow
 MODELS = {
     "lstm": (),
     "gru": ("model.core={kind: gru, hidden: 8, dropout: 0.2}",),
     "layer norm": ("model.core={kind: ln-lstm, hidden: 6, recurrent_dropout: 0.2}",),
+    "in parts": ("model={input: {size: 6, dropout: 0.1}, core: {hidden: 8}}", "train.micro_batches=3"),
+    "two texts": (
+        "stream={lanes: 4, chunk: 10, reset_chance: 0.1, mix: {again: {corpus: {source: text.txt}, lanes: 2}}}",
+    ),
     "mingru": ("model.core={kind: mingru, hidden: 8, layers: 2}", "train.scan=loop"),
 }
 
@@ -42,7 +47,7 @@ def run_ahead(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Ahead]]:
         return made[-1]
 
     def with_tokens(plan: Plan, task: LanguageTask) -> Plan:
-        assert task.keep_tokens_on(CPU, lambda device: 1 << 30)
+        assert task.keep_tokens_on(CPU, lambda device: 1 << 30) != bool(task.beside)
         return plan
 
     def begin() -> list[Ahead]:
@@ -53,7 +58,7 @@ def run_ahead(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Ahead]]:
     return begin
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", [name if name == "lstm" else pytest.param(name, marks=SLOW) for name in MODELS])
 def test_a_run_ahead_is_the_run_of_today(lab: Lab, run_ahead: Callable[[], list[Ahead]], model: str) -> None:
     lab.train("one by one", "new", None, *MODELS[model])
     made = run_ahead()
@@ -63,7 +68,7 @@ def test_a_run_ahead_is_the_run_of_today(lab: Lab, run_ahead: Callable[[], list[
     assert made[-1].most > 7
 
 
-@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize("hard", [False, pytest.param(True, marks=SLOW)])
 def test_a_run_ahead_that_is_stopped_goes_on_as_if_it_had_not_been(
     lab: Lab, run_ahead: Callable[[], list[Ahead]], hard: bool
 ) -> None:

@@ -251,7 +251,13 @@ def test_a_run_that_becomes_another_goes_on_from_there(make_task: MakeTask, make
     one, other = make_state(task), make_state(task)
     for state in (one, other):
         state.model.train()
-    rates, runner = rates_of(60), ahead_of(task, other, uncaptured)
+    captured: list[int] = []
+
+    def capture(work: Work) -> Work:
+        captured.append(other.step)
+        return uncaptured(work)
+
+    rates, runner = rates_of(60), ahead_of(task, other, capture)
     at_sight(task, one, rates[:20])
     in_bursts(runner, rates[:20])
     kept = copy.deepcopy((one.model.state_dict(), one.optimizer.state_dict(), dict(one.lanes)))
@@ -262,8 +268,11 @@ def test_a_run_that_becomes_another_goes_on_from_there(make_task: MakeTask, make
         state.model.load_state_dict(weights)
         state.optimizer.load_state_dict(packed)
         state.lanes, state.step = lanes, 20
+    before = len(captured)
     assert in_bursts(runner, rates[20:60]) == at_sight(task, one, rates[20:60])
     same(one, other)
+    assert before
+    assert len(captured) > before
 
 
 def test_a_graph_may_be_shown_only_what_it_has_asked_for_before() -> None:
