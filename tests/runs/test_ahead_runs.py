@@ -37,8 +37,9 @@ MODELS = {
 
 
 @pytest.fixture
-def run_ahead(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Ahead]]:
+def run_ahead(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Ahead]]:
     """From then on updates run ahead, by tokens that lie on the device, the CPU; returns what lets them."""
+    monkeypatch.chdir(lab.path)
     made: list[Ahead] = []
 
     def ahead_of(plan: Plan, task: Task, state: TrainState, stream: Stream, say: Callable[[str], None]) -> Ahead:

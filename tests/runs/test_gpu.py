@@ -133,7 +133,7 @@ GRAPHS = {
     "in parts": ("model={input: {size: 6, dropout: 0.1}, core: {hidden: 8}}", "train.micro_batches=3"),
     "far": ("stream={lanes: 4, chunk: 10, reach: 17, reset_chance: 0.2, offset: random}",),
     "windows": ("stream={kind: windows, length: 12, batch: 5}",),
-    "two texts": ("stream={lanes: 4, chunk: 10, mix: {again: {corpus: {source: text.txt}, lanes: 2}}}",),
+    "two texts": ("stream.mix={again: {corpus: {source: text.txt}, lanes: 2}}",),
 }
 
 
@@ -154,6 +154,7 @@ def test_a_run_of_graphs_is_the_run_of_updates_one_by_one(
             train_run(loaded, lab.path / name, "new", lab.path / "corpora", console, Interrupt())
         return capsys.readouterr().err
 
+    monkeypatch.chdir(lab.path)
     told = train("graphs", "train.step=graph")
     assert "updates are graphs" in told
     assert "cannot be a graph" not in told
