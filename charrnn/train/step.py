@@ -171,7 +171,7 @@ def _figures(
     for name, (total, own) in loss.beside.items():
         sums |= {f"beside {name}": total, f"count {name}": own}
     for name, tensor in lanes.items():
-        rows = torch.full((), len(tensor), dtype=torch.int64, device=tensor.device)  # `torch.tensor` would wait
+        rows = torch.full((), len(tensor), dtype=torch.float64, device=tensor.device)  # `torch.tensor` would wait
         sums |= {f"squares {name}": tensor.double().square().sum(), f"rows {name}": rows}
     figures = world.add_by_name("an update", {name: figure.detach() for name, figure in sums.items()})
     # An infinite variance would pass unseen: what it divides is zero.

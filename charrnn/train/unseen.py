@@ -59,14 +59,15 @@ def update_unseen(
     before = {name: tensor.clone() for name, tensor in statistics.items()}
     found = prospect(task, state, batch, draws, settings.clip_norm, settings.micro_batches)
     figures = torch.stack(list(found.figures.values()))
-    done = figures.isfinite().all() & (row < settings.guard.skips)
+    # What is finite is nothing when it is taken from itself: less work for the device than `isfinite`.
+    done = (figures - figures == 0.0).all() & (row < settings.guard.skips)
     with _leaving_out(state.optimizer, ~done):
         state.optimizer.step()
     with torch.no_grad():
         for name, tensor in statistics.items():
-            tensor.copy_(torch.where(done, tensor, before[name]))
+            torch.where(done, tensor, before[name], out=tensor)
         for name, tensor in state.lanes.items():
-            tensor.copy_(torch.where(done, found.lanes[name], tensor))
+            torch.where(done, found.lanes[name], tensor, out=tensor)
         row.copy_((row + 1).masked_fill(done, 0))
     return list(found.figures), figures
 
