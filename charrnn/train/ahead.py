@@ -108,7 +108,8 @@ class Ahead:
         if places != self._places:
             self._places = places
             self._updates.clear()
-        self._row.fill_(state.skipped)
+        # A run that goes on with less patience than it had has one update more, as the guard acts behind an update.
+        self._row.fill_(min(state.skipped, self.settings.guard.skips - 1))
 
     def _update(self, ahead: int, rate: float) -> tuple[list[str], Tensor]:
         """Do one update, so many after the last that was counted; returns its figures' names and their vector."""

@@ -41,10 +41,12 @@ class CudaCapture:
         here = torch.cuda.current_stream(self.device)
         with torch.cuda.device(self.device), torch.cuda.stream(here):
             self._stream.wait_stream(here)
-            with torch.cuda.stream(self._stream):
-                for _ in range(_WARM_UP):
-                    work()
-            here.wait_stream(self._stream)
+            try:
+                with torch.cuda.stream(self._stream):
+                    for _ in range(_WARM_UP):
+                        work()
+            finally:
+                here.wait_stream(self._stream)
             if not self._living:  # a pool ends with the last graph that had a part of it
                 self._pool = torch.cuda.graph_pool_handle()
             graph = torch.cuda.CUDAGraph()

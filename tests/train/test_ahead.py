@@ -199,6 +199,17 @@ def test_once_the_guard_must_act_nothing_changes_any_more(
     same(one, other)
 
 
+def test_a_run_whose_patience_was_lowered_goes_on_where_it_can(make_task: MakeTask, make_state: MakeState) -> None:
+    task = task_of(make_task)
+    one, other = make_state(task), make_state(task)
+    runner = ahead_of(task, other, uncaptured)
+    at_sight(task, one, rates_of(3))
+    in_bursts(runner, rates_of(3))
+    one.skipped = other.skipped = task.config.train.guard.skips + 2
+    assert list(runner.run([0.01])) == at_sight(task, one, [0.01])
+    same(one, other)
+
+
 def test_making_a_graph_changes_nothing(make_task: MakeTask, make_state: MakeState) -> None:
     task = task_of(make_task)
     state = make_state(task)
