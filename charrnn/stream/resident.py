@@ -75,7 +75,6 @@ class ResidentTokens:
         column_T = torch.arange(form.width, device=self.device)
         position_BT = (start_B[:, None] + column_T) % self.count
         mask_BT = column_T < length_B[:, None]
-        # `masked_fill` and not `where`, which would send its number to the device as a tensor, and wait.
         fresh_BT = self._begins_document(position_BT) | ~mask_BT
         x_BT = self._wide(self._tokens[position_BT - 1]).masked_fill(fresh_BT, Vocabulary.START)
         y_BT = self._wide(self._tokens[position_BT]).masked_fill(~mask_BT, Vocabulary.START)

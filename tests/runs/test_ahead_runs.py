@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from lab import Lab, same_run
+from tape import taped
 
 from charrnn.contracts import Loss, Stream, Task
 from charrnn.errors import DivergedError
@@ -19,7 +20,6 @@ from charrnn.runs import session
 from charrnn.runs.plan import Plan
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.ahead import Ahead
-from charrnn.train.standing import uncaptured
 from charrnn.train.state import TrainState
 
 CPU = torch.device("cpu")
@@ -44,7 +44,7 @@ def run_ahead(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Ah
 
     def ahead_of(plan: Plan, task: Task, state: TrainState, stream: Stream, say: Callable[[str], None]) -> Ahead:
         train, clock = task.config.train, (i / 1e3 for i in count())
-        made.append(Ahead(task, state, stream, train, CPU, uncaptured, say, clock.__next__))
+        made.append(Ahead(task, state, stream, train, CPU, taped, say, clock.__next__))
         return made[-1]
 
     def with_tokens(plan: Plan, task: LanguageTask) -> Plan:
