@@ -64,9 +64,13 @@ class Draws:
         return own if len(own) == len(whole) else own.clone()
 
     def _keep(self, layer: str, p: float, shape: tuple[int, ...], like: Tensor) -> Tensor:
-        generator = generator_for(self.seed, f"step {self.step}", layer, device=like.device)
         mask = torch.empty(shape, dtype=like.dtype, device=like.device)
-        return mask.bernoulli_(1.0 - p, generator=generator).div_(1.0 - p)
+        return draw_kept(mask, self.seed, self.step, layer, p).div_(1.0 - p)
+
+
+def draw_kept(mask: Tensor, seed: int, step: int, layer: str, p: float) -> Tensor:
+    """Fill a mask for a layer in a step: 0 with probability p, else 1."""
+    return mask.bernoulli_(1.0 - p, generator=generator_for(seed, f"step {step}", layer, device=mask.device))
 
 
 def generator_for(seed: int, *names: str, device: torch.device | str = "cpu") -> torch.Generator:

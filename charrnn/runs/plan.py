@@ -6,7 +6,7 @@ import os
 import platform
 import warnings
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from charrnn.models.kernel import obstacle
 from charrnn.models.scan import Form, fastest_form
 from charrnn.runs.allocator import keep_freed_memory
 from charrnn.train.launch import local_rank
+
+_MOVES_NOTHING = ("step", "tokens")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Plan:
         micro_batches: into how many parts the rows of a process are cut.
         processes: how many share a batch.
         scan: how linear recurrences are computed; None where the model has none.
+        step: how updates are done on a CUDA device: operation by operation, or as graphs.
+        tokens: where those of training lie.
     """
 
     device: str
@@ -48,11 +52,13 @@ class Plan:
     micro_batches: int = 1
     processes: int = 1
     scan: Form | None = None
+    step: Literal["eager", "graph"] = "eager"
+    tokens: Literal["host", "device"] = "host"
 
     def differences(self, former: dict[str, Any]) -> list[str]:
         """What no longer is as in the plan of an earlier session, as `name: before → now`; what that did not write down
-        is not compared."""
-        now = asdict(self)
+        is not compared, nor what moves no number."""
+        now = {key: value for key, value in asdict(self).items() if key not in _MOVES_NOTHING}
         return [f"{key}: {former[key]} → {now[key]}" for key in now if key in former and former[key] != now[key]]
 
     def exactness(self, former: dict[str, Any]) -> str | None:

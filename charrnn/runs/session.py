@@ -35,6 +35,7 @@ from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.pretrained import Pretrained, beginning, pretrained_of
 from charrnn.runs.processes import Silence, refuse_uneven
 from charrnn.runs.saver import RunSaver
+from charrnn.runs.stepping import ahead_of, say_step, with_step, with_tokens
 from charrnn.runs.task import first_lanes, training_stream
 from charrnn.runs.transfer import Origin, origin_of, provenance
 from charrnn.runs.use import in_form, stepper
@@ -72,6 +73,7 @@ class Session:
             pretrained = pretrained_of(task) if self.checkpoint is None else None
             plan = make_plan(config.train, _former_plan(self.checkpoint), world.size)
             device = apply_plan(plan)
+            plan = with_step(with_tokens(plan, task), config)
             sampler = sampler_for(task, self.interrupt)
             events = tensorboard.wanted(config.train.tensorboard)
             stream = training_stream(task)
@@ -107,11 +109,19 @@ class Session:
                 shared,
                 verdict,
                 world,
+                ahead=ahead_of(plan, task, state, stream, self.console.note),
             )
+            self._say_steps(plan)
             steps = training.steps, stream.steps_per_epoch
             self.console.start(self.run.path, parameters_of(state.model), *steps, str(device))
             training.run()
         return state
+
+    def _say_steps(self, plan: Plan) -> None:
+        """Tell how updates are done, where that is a question."""
+        told = say_step(plan, self.loaded.config, _former_plan(self.checkpoint))
+        if told is not None:
+            self.console.note(told)
 
     def _state(
         self, plan: Plan, device: torch.device, origin: Origin | None, pretrained: Pretrained | None

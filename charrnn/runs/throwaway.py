@@ -14,6 +14,7 @@ from charrnn.runs.mixed import say_mixed
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.pretrained import pretrained_of
 from charrnn.runs.session import new_state
+from charrnn.runs.stepping import with_step
 from charrnn.runs.task import say_remarks, task_of, training_stream
 from charrnn.runs.transfer import origin_of
 from charrnn.train.interrupt import Interrupt
@@ -64,6 +65,7 @@ def throwaway(loaded: Loaded, corpora: Path, console: Console, interrupt: Interr
     pretrained = pretrained_of(task)
     plan = make_plan(config.train)
     device = apply_plan(plan)
+    plan = with_step(plan, config)
     stream = training_stream(task)
     plan = with_scan(plan, config, stream)
     state = new_state(task, device, origin, plan.scan, pretrained)

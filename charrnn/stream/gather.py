@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,8 +19,12 @@ from charrnn.corpus.parts import PartedTokens
 from charrnn.models.core import State
 from charrnn.stream.lanes import LanePlan, RowPlan
 from charrnn.stream.rows import overlap
+from charrnn.stream.travel import sent
 from charrnn.stream.windows import WindowPlan
 from charrnn.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from charrnn.stream.resident import ResidentTokens
 
 
 @dataclass(frozen=True)
@@ -124,8 +129,8 @@ def gather(tokens: np.ndarray, plan: RowPlan, device: torch.device) -> TokenBatc
     x_BT, y_BT = np.empty((2, *mask_BT.shape), np.int64)
     write_rows(tokens, position_BT, mask_BT, plan.starts_BT, x_BT, y_BT)
     counts_BT = mask_BT & (np.arange(plan.width) >= plan.past)
-    x, y, mask, counts = (torch.from_numpy(array).to(device) for array in (x_BT, y_BT, mask_BT, counts_BT))
-    resets = {column: torch.from_numpy(rows_B).to(device) for column, rows_B in plan.resets.items()}
+    x, y, mask, counts = (sent(torch.from_numpy(array), device) for array in (x_BT, y_BT, mask_BT, counts_BT))
+    resets = {column: sent(torch.from_numpy(rows_B), device) for column, rows_B in plan.resets.items()}
     return TokenBatch(x, y, mask, counts, resets, plan.keep, plan.rate)
 
 
@@ -169,11 +174,13 @@ class TokenStream:
     Args:
         tokens: the split.
         plan: how it is cut.
+        resident: the same tokens on a device; batches for it are made there.
     """
 
-    def __init__(self, tokens: np.ndarray, plan: LanePlan | WindowPlan) -> None:
+    def __init__(self, tokens: np.ndarray, plan: LanePlan | WindowPlan, resident: ResidentTokens | None = None) -> None:
         self.tokens = tokens
         self.plan = plan
+        self.resident = resident
 
     @property
     def rows(self) -> int:
@@ -204,11 +211,16 @@ class TokenStream:
         """The batch of one step, counted from the beginning of training; with `share`, those of its rows alone."""
         plan = self.plan.rows(step)
         if share is None:
-            return gather(self.tokens, plan, device)
+            return self._gathered(plan, device)
         mask_BT = np.arange(plan.width) < plan.length_B[:, None]
         whole = unread(mask_BT, plan.past, plan.resets, plan.keep, plan.rate)
-        return replace(gather(self.tokens, plan.of(share(len(mask_BT))), device), whole=whole)
+        return replace(self._gathered(plan.of(share(len(mask_BT))), device), whole=whole)
 
     def carried(self, state: State, rows: slice) -> State:
         """What of `state`, which is carried on for all rows, is that of some."""
         return carried_of({}, state, rows)
+
+    def _gathered(self, plan: RowPlan, device: torch.device) -> TokenBatch:
+        if self.resident is not None and self.resident.device == device:
+            return self.resident.batch(plan)
+        return gather(self.tokens, plan, device)

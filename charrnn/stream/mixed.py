@@ -24,6 +24,7 @@ from charrnn.stream.chance import uniforms
 from charrnn.stream.gather import Share, TokenBatch, TokenStream, carried_of, unread, write_rows
 from charrnn.stream.lanes import LanePlan, RowPlan, begins_document, by_column
 from charrnn.stream.rows import overlap
+from charrnn.stream.travel import sent
 
 
 @dataclass(frozen=True)
@@ -150,9 +151,9 @@ class MixedStream(TokenStream):
         part = whole if share is None else whole.part(own, {})[0]
         x_BT, y_BT = np.zeros((2, part.rows, rows.width), np.int64)
         self._write(rows, own, x_BT, y_BT)
-        x, y = (torch.from_numpy(array).to(device) for array in (x_BT, y_BT))
-        mask, counts = part.mask_BT.to(device), part.counts_BT.to(device)
-        on = {column: rows_B.to(device) for column, rows_B in part.resets.items()}
+        x, y = (sent(torch.from_numpy(array), device) for array in (x_BT, y_BT))
+        mask, counts = sent(part.mask_BT, device), sent(part.counts_BT, device)
+        on = {column: sent(rows_B, device) for column, rows_B in part.resets.items()}
         shares = {name: Share(at.rows, {c: on[c][at.rows] for c in at.resets}) for name, at in part.shares.items()}
         known = None if share is None else whole
         return TokenBatch(x, y, mask, counts, on, rows.keep, rows.main.rate, shares, known)

@@ -96,7 +96,7 @@ class ClassifyTask:
         nats_B = nats_B if heat_B is None else nats_B * heat_B.square()
         own = slice(0, min((share.start for share in batch.shares.values()), default=batch.rows))
         parts = {name: (nats_B[share] * batch.weight_B[share]).sum() for name, share in batch.shares.items()}
-        count = torch.tensor(own.stop, device=nats_B.device)
+        count = torch.full((), own.stop, dtype=torch.int64, device=nats_B.device)  # nothing waits for it
         beside = {
             name: (nats_B[share].detach().sum(), count.new_tensor(share.stop - share.start))
             for name, share in batch.shares.items()

@@ -6,7 +6,7 @@ Shapes: B rows (lanes), T columns, H hidden units, V vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -21,9 +21,13 @@ from charrnn.models.feedback import mixed_inputs, share_of_draws
 from charrnn.stream.gather import TokenBatch, TokenStream
 from charrnn.stream.lanes import LanePlan, auto_lanes
 from charrnn.stream.mixed import MixedStream
+from charrnn.stream.resident import ResidentTokens, free_memory, resident
 from charrnn.stream.windows import window_plan
 from charrnn.tasks.beside import Beside, learned_beside
 from charrnn.tasks.positions import Positions
+
+_READ = ("train", "valid")
+"""The splits that a run reads over and over."""
 
 
 class LanguageTask:
@@ -42,6 +46,18 @@ class LanguageTask:
         self.corpus = corpus
         self.beside = beside or {}
         self.vocabulary = corpus.vocabulary
+        self._resident: dict[str, ResidentTokens | None] = {}
+
+    def keep_tokens_on(self, device: torch.device, free: Callable[[torch.device], int] = free_memory) -> bool:
+        """Let the tokens of training and validation lie on a device from now on, each split where it fits; returns
+        whether those of training do. Where several texts share a batch, they stay with the host."""
+        splits = {} if self.beside else {name: self.corpus.split(name) for name in _READ}
+        self._resident = {
+            name: resident(part.tokens, part.documents, device, free)
+            for name, part in splits.items()
+            if len(part.tokens)
+        }
+        return self._resident.get("train") is not None
 
     def stream(self, split: str, cut: tuple[int, int] | None = None) -> TokenStream | None:
         """Training lanes for `train`, evaluation lanes for the other splits, or windows for all of them; None where the
@@ -57,20 +73,24 @@ class LanguageTask:
         settings = self.config.stream
         if cut is None and isinstance(settings, Windows):
             seed = self.config.train.seed
-            return TokenStream(tokens, window_plan(settings, len(tokens), part.documents, seed, split == "train"))
+            windows = window_plan(settings, len(tokens), part.documents, seed, split == "train")
+            return TokenStream(tokens, windows, self._resident.get(split))
         if cut is None and split != "train":
             cut = self.config.evaluate.lanes, self.config.evaluate.chunk
         if cut is not None:
-            return TokenStream(
-                tokens, LanePlan(len(tokens), min(cut[0], len(tokens)), cut[1], documents=part.documents)
-            )
+            lanes = LanePlan(len(tokens), min(cut[0], len(tokens)), cut[1], documents=part.documents)
+            return TokenStream(tokens, lanes, self._resident.get(split))
         return self._training_stream(part)
 
     def _training_stream(self, part: Split) -> TokenStream:
         settings, plan = self.config.stream, self._training_plan(part)
         assert isinstance(settings, Lanes), "windows have a plan of their own"
         rings = [text.ring(name, settings, self.config.train.seed) for name, text in self.beside.items()]
-        return MixedStream(part.tokens, plan, rings) if rings else TokenStream(part.tokens, plan)
+        return (
+            MixedStream(part.tokens, plan, rings)
+            if rings
+            else TokenStream(part.tokens, plan, self._resident.get("train"))
+        )
 
     def _training_plan(self, part: Split) -> LanePlan:
         settings, tokens = self.config.stream, len(part.tokens)

@@ -47,7 +47,8 @@ def _since_begin(batch: TokenBatch) -> Tensor:
     """How many columns lie between each one and the nearest in front of it where its row began: place_BT."""
     width = batch.x_BT.shape[1]
     column_T = torch.arange(width, device=batch.x_BT.device)
-    place_BT = column_T.expand(batch.rows, -1).clone()
+    place_BT = column_T.expand(batch.rows, -1)
     for column, rows_B in sorted(batch.resets.items()):
-        place_BT[rows_B, column:] = column_T[: width - column]
+        since_BT = rows_B[:, None] & (column_T >= column)  # rows chosen by an index would make the host wait
+        place_BT = torch.where(since_BT, column_T - column, place_BT)
     return place_BT

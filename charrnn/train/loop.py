@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,13 +14,14 @@ import torch
 from charrnn.config.schema import Evaluate, Train
 from charrnn.contracts import Stream, Task
 from charrnn.errors import DiskFullError, DivergedError, Interrupted
+from charrnn.train.ahead import Ahead
 from charrnn.train.evaluate import evaluate
 from charrnn.train.guard import autopsy, diverged
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.recall import OfHistory
 from charrnn.train.schedule import rate_factor, should_stop, total_steps
 from charrnn.train.state import Tally, TrainState
-from charrnn.train.step import advance
+from charrnn.train.step import StepResult, advance
 from charrnn.train.world import World
 
 
@@ -79,6 +80,8 @@ class Training:
         interrupt: the signals so far.
         world: the processes that share the run; all of them go through the same steps, and know the same.
         verdict: whether the run is to end before its time.
+        clock: tells seconds.
+        ahead: does several updates before their figures are looked at; None where each is looked at on its own.
     """
 
     task: Task
@@ -94,6 +97,7 @@ class Training:
     verdict: Verdict = never
     world: World = field(default_factory=World)
     clock: Callable[[], float] = time.perf_counter
+    ahead: Ahead | None = None
 
     def __post_init__(self) -> None:
         self._rate, self._unsaved = 0.0, False
@@ -131,19 +135,48 @@ class Training:
             raise
 
     def _update(self) -> None:
+        """Do the next update, or several where nobody must look in between, and take account of what they saw."""
         state = self.state
         if state.place % self.stream.steps_per_epoch == 0:
             state.epoch = Tally()
-        self._rate = self._scheduled_rate()
-        result = advance(self.task, state, self.stream, self._rate, self.settings, self.device, self.world)
-        for tally in (state.interval, state.epoch):
-            result.add_to(tally)
-        if state.skipped >= self.settings.guard.skips:
-            self._recover(f"{state.skipped} updates in a row were not finite", vars(result))
+        for rate, result in self._updates():
+            self._rate = rate
+            for tally in (state.interval, state.epoch):
+                result.add_to(tally)
+            if state.skipped >= self.settings.guard.skips:
+                self._recover(f"{state.skipped} updates in a row were not finite", vars(result))
+                return
 
-    def _scheduled_rate(self) -> float:
+    def _updates(self) -> Iterator[tuple[float, StepResult]]:
+        """The next updates, each with its rate; the state counts them one by one."""
+        state = self.state
+        if self.ahead is None:
+            rate = self._scheduled_rate(state.step)
+            yield rate, advance(self.task, state, self.stream, rate, self.settings, self.device, self.world)
+        else:
+            rates = [self._scheduled_rate(state.step + i) for i in range(self._room(self.ahead.most))]
+            yield from zip(rates, self.ahead.run(rates), strict=False)
+
+    def _room(self, most: int) -> int:
+        """How many updates, from 1 to `most`, come before the next step at which something may fall due."""
+        if self.state.skipped:  # what has fallen due waits for the first update that is done
+            return 1
+        return next((n for n in range(1, most) if self._due_at(self.state.step + n)), most)
+
+    def _due_at(self, step: int) -> bool:
+        """Whether a record, a validation, a checkpoint or an end may fall due when so many updates are done."""
+        state, epoch, every = self.state, self.stream.steps_per_epoch, self.evaluation.every
+        return (
+            step == self.steps
+            or step % self.settings.log_every == 0
+            or (step + state.shift) % epoch == 0
+            or (every != "epoch" and step % every == 0)
+            or self.saver.due(step, epoch, state.shift)
+        )
+
+    def _scheduled_rate(self, step: int) -> float:
         state, epoch = self.state, self.stream.steps_per_epoch
-        factor = rate_factor(self.settings.schedule, state.step, self.steps, epoch, state.history, state.shift)
+        factor = rate_factor(self.settings.schedule, step, self.steps, epoch, state.history, state.shift)
         return self.settings.optimizer.lr * factor * state.rate_scale
 
     def _recover(self, what: str, figures: dict[str, Any]) -> None:

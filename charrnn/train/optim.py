@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from charrnn.config.schema import optimizer as schema
 from charrnn.train.eve import Eve
@@ -36,7 +36,17 @@ def build_optimizer(config: schema.Optimizer, model: nn.Module) -> torch.optim.O
             return Eve(groups, lr, (beta1, beta2, beta3), eps, c=config.max_change, floor=config.floor)
 
 
-def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+def set_rate(optimizer: torch.optim.Optimizer, lr: float | Tensor) -> None:
     """Give every group the rate of this step."""
     for group in optimizer.param_groups:
         group["lr"] = lr
+
+
+def rate_type(device: torch.device) -> torch.dtype:
+    """As what a rate lies on a device: torch's kernels on CUDA read it in fp32."""
+    return torch.float64 if device.type == "cpu" else torch.float32
+
+
+def rate_on(device: torch.device, lr: float) -> float:
+    """A rate as it comes to a device, so that an update which reads it there is the one which is handed it."""
+    return float(torch.tensor(lr, dtype=rate_type(device)))

@@ -6,7 +6,7 @@ Shapes: B rows (lanes).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from charrnn.config.schema import Train
 from charrnn.contracts import Batch, Loss, Stream, Task, all_rows
 from charrnn.models.core import Draws, State
-from charrnn.train.optim import set_rate
+from charrnn.train.optim import rate_on, set_rate
 from charrnn.train.parts import descend
 from charrnn.train.state import Tally, TrainState, running_statistics
 from charrnn.train.world import World
@@ -60,6 +60,19 @@ class StepResult:
             tally.beside[name] = [before[0] + total, before[1] + count]
 
 
+@dataclass(frozen=True)
+class Prospect:
+    """What an update would do, before any of it is done; nothing of it has been read from the device.
+
+    Attributes:
+        figures: scalars in float64, by name; where one of them is not finite the update must not be done.
+        lanes: the state that the batch leaves.
+    """
+
+    figures: Mapping[str, Tensor]
+    lanes: State
+
+
 _ALONE = World()
 
 
@@ -74,7 +87,7 @@ def advance(
 ) -> StepResult:
     """Do the next update of a stream at the rate `lr`, times what the batch asks for."""
     batch = stream.batch(state.place, device, world.share)
-    set_rate(state.optimizer, lr * batch.rate)
+    set_rate(state.optimizer, rate_on(device, lr * batch.rate))
     return update(task, state, batch, settings.clip_norm, settings.micro_batches, world)
 
 
@@ -94,39 +107,46 @@ def update(
     """
     model, optimizer = state.model, state.optimizer
     before = {name: tensor.clone() for name, tensor in running_statistics(model).items()}
-    optimizer.zero_grad(set_to_none=True)
     draws = Draws(state.seed, state.step, all_rows(batch))
-    loss = descend(task, model, batch, state.lanes, draws, parts, world)
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf if clip_norm is None else clip_norm)
-    lanes = {name: tensor.detach() for name, tensor in loss.state.items()}
-    result = _look(loss, norm, lanes, running_statistics(model), world)
+    found = prospect(task, state, batch, draws, clip_norm, parts, world)
+    result = result_of(found.figures, torch.stack(list(found.figures.values())).tolist())
     if result.skipped:
         with torch.no_grad():
             for name, tensor in running_statistics(model).items():
                 tensor.copy_(before[name])
     else:
-        mean = torch.tensor(result.sum / max(result.count, 1), dtype=torch.float64, device=norm.device)
+        device = next(model.parameters()).device
+        mean = torch.tensor(result.sum / max(result.count, 1), dtype=torch.float64, device=device)
         optimizer.step(lambda: mean)
-        state.lanes = lanes
+        state.lanes = found.lanes
         if state.average is not None:
             state.average.update(model, state.history)
-    state.skipped = state.skipped + 1 if result.skipped else 0
-    state.step += 1
+    counted(state, result)
     return result
 
 
-def _look(loss: Loss, grad_norm: Tensor, lanes: State, statistics: Mapping[str, Tensor], world: World) -> StepResult:
-    """Bring the figures of an update to the host, all at one look at the device."""
-    sums = {"sum": loss.sum, "count": loss.count} | {f"part {name}": part for name, part in loss.parts.items()}
-    for name, (total, count) in loss.beside.items():
-        sums |= {f"beside {name}": total, f"count {name}": count}
-    for name, tensor in lanes.items():
-        sums |= {f"squares {name}": tensor.double().square().sum(), f"rows {name}": loss.count.new_tensor(len(tensor))}
-    figures = world.add_by_name("an update", {name: figure.detach() for name, figure in sums.items()})
-    # An infinite variance would pass unseen: what it divides is zero.
-    same = {"grad": grad_norm, **{f"moved {name}": tensor.sum() for name, tensor in statistics.items()}}
-    figures |= {name: figure.detach().double() for name, figure in same.items()}
-    seen = dict(zip(figures, torch.stack(list(figures.values())).tolist(), strict=True))
+def prospect(
+    task: Task,
+    state: TrainState,
+    batch: Batch,
+    draws: Draws,
+    clip_norm: float | None,
+    parts: int = 1,
+    world: World = _ALONE,
+) -> Prospect:
+    """Forward, backward and clip, on the device and without a look at it: afterwards the parameters hold the clipped
+    gradient, and the running statistics have moved; the rest is as it was."""
+    model = state.model
+    state.optimizer.zero_grad(set_to_none=True)
+    loss = descend(task, model, batch, state.lanes, draws, parts, world)
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf if clip_norm is None else clip_norm)
+    lanes = {name: tensor.detach() for name, tensor in loss.state.items()}
+    return Prospect(_figures(loss, norm, lanes, running_statistics(model), world), lanes)
+
+
+def result_of(names: Iterable[str], values: Iterable[float]) -> StepResult:
+    """What an update saw, from its figures, which have come to the host."""
+    seen = dict(zip(names, values, strict=True))
 
     def named(kind: str) -> dict[str, float]:
         return {name.removeprefix(kind): value for name, value in seen.items() if name.startswith(kind)}
@@ -136,3 +156,25 @@ def _look(loss: Loss, grad_norm: Tensor, lanes: State, statistics: Mapping[str, 
     beside = {name: (total, counts[name]) for name, total in named("beside ").items()}
     finite = all(map(math.isfinite, seen.values()))
     return StepResult(seen["sum"], int(seen["count"]), named("part "), seen["grad"], carried, not finite, beside)
+
+
+def counted(state: TrainState, result: StepResult) -> None:
+    """Let the counts of steps go on after an update."""
+    state.skipped = state.skipped + 1 if result.skipped else 0
+    state.step += 1
+
+
+def _figures(
+    loss: Loss, grad_norm: Tensor, lanes: State, statistics: Mapping[str, Tensor], world: World
+) -> dict[str, Tensor]:
+    """What is looked at of an update, on the device."""
+    sums = {"sum": loss.sum, "count": loss.count} | {f"part {name}": part for name, part in loss.parts.items()}
+    for name, (total, own) in loss.beside.items():
+        sums |= {f"beside {name}": total, f"count {name}": own}
+    for name, tensor in lanes.items():
+        rows = torch.full((), len(tensor), dtype=torch.float64, device=tensor.device)  # `torch.tensor` would wait
+        sums |= {f"squares {name}": tensor.double().square().sum(), f"rows {name}": rows}
+    figures = world.add_by_name("an update", {name: figure.detach() for name, figure in sums.items()})
+    # An infinite variance would pass unseen: what it divides is zero.
+    same = {"grad": grad_norm, **{f"moved {name}": tensor.sum() for name, tensor in statistics.items()}}
+    return figures | {name: figure.detach().double() for name, figure in same.items()}

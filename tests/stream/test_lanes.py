@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from planlab import CPU, is_a_function_of_the_step, ranks_joined_are_one_process, text
+from planlab import CPU, is_a_function_of_the_step, ranks_joined_are_one_process, settings_of_lanes, text
 
-from charrnn.config.schema.stream import FixedLengths, RandomLengths
+from charrnn.config.schema.stream import RandomLengths
 from charrnn.errors import DataError
 from charrnn.stream.chance import uniforms
 from charrnn.stream.gather import TokenStream
@@ -26,29 +26,7 @@ def plain_plans(draw: st.DrawFn) -> LanePlan:
     return LanePlan(draw(st.integers(lanes, 400)), lanes, draw(st.integers(1, 50)))
 
 
-@st.composite
-def settings_of_plans(draw: st.DrawFn) -> dict[str, Any]:
-    lanes = draw(st.integers(1, 9))
-    tokens = draw(st.integers(lanes, 200))
-    chunk = draw(st.integers(1, 30))
-    lengths = RandomLengths(
-        kind="random", halve=draw(st.sampled_from([0.0, 0.05, 0.5])), spread=3.0, least=draw(st.integers(1, 8))
-    )
-    others = draw(st.lists(st.integers(1, tokens - 1), unique=True, max_size=12)) if tokens > 1 else []
-    return {
-        "tokens": tokens,
-        "lanes": lanes,
-        "chunk": chunk,
-        "reach": draw(st.none() | st.integers(chunk, 4 * chunk)),
-        "lengths": draw(st.sampled_from([FixedLengths(), lengths])),
-        "shifted": draw(st.booleans()),
-        "reset_chance": draw(st.sampled_from([0.0, 0.3])),
-        "documents": np.array([0, *sorted(others)]),
-        "seed": draw(st.integers(0, 5)),
-    }
-
-
-plans = st.builds(lambda settings: LanePlan(**settings), settings_of_plans())
+plans = st.builds(lambda settings: LanePlan(**settings), settings_of_lanes())
 
 
 def epoch_of(plan: LanePlan, epoch: int) -> list[Any]:
@@ -137,7 +115,7 @@ def test_by_default_states_begin_anew_at_the_first_chunk_of_an_epoch_and_at_no_o
         )
 
 
-@given(settings_of_plans(), st.integers(0, 1000))
+@given(settings_of_lanes(), st.integers(0, 1000))
 def test_a_plan_is_a_pure_function_of_the_step(settings: dict[str, Any], step: int) -> None:
     is_a_function_of_the_step(lambda: LanePlan(**settings), step)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from planlab import CPU, is_a_function_of_the_step, ranks_joined_are_one_process, text
+from planlab import CPU, is_a_function_of_the_step, ranks_joined_are_one_process, settings_of_windows, text
 
 from charrnn.config.schema.stream import Windows
 from charrnn.errors import DataError
@@ -18,25 +18,7 @@ from charrnn.stream.gather import TokenBatch, TokenStream
 from charrnn.stream.windows import WindowPlan, window_plan
 from charrnn.text.vocabulary import Vocabulary
 
-
-@st.composite
-def settings_of_plans(draw: st.DrawFn) -> dict[str, Any]:
-    length = draw(st.integers(1, 20))
-    tokens = draw(st.integers(length, 160))
-    others = draw(st.lists(st.integers(1, tokens - 1), unique=True, max_size=12)) if tokens > 1 else []
-    return {
-        "tokens": tokens,
-        "length": length,
-        "stride": draw(st.integers(1, length) | st.just(length)),
-        "batch": draw(st.integers(1, 9)),
-        "last": draw(st.booleans()),
-        "shuffle": draw(st.booleans()),
-        "documents": np.array([0, *sorted(others)]),
-        "seed": draw(st.integers(0, 5)),
-    }
-
-
-plans = st.builds(lambda settings: WindowPlan(**settings), settings_of_plans())
+plans = st.builds(lambda settings: WindowPlan(**settings), settings_of_windows())
 epochs = st.integers(0, 3)
 
 
@@ -123,7 +105,7 @@ def test_batches_have_one_shape_and_only_the_last_has_empty_rows(plan: WindowPla
     assert filled == [[True] * plan.batch] * (len(batches) - 1) + [[True] * left + [False] * (plan.batch - left)]
 
 
-@given(settings_of_plans(), st.integers(0, 1000))
+@given(settings_of_windows(), st.integers(0, 1000))
 def test_a_plan_is_a_pure_function_of_the_step(settings: dict[str, Any], step: int) -> None:
     is_a_function_of_the_step(lambda: WindowPlan(**settings), step)
 

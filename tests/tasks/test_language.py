@@ -60,3 +60,26 @@ def test_lanes_fit_the_text(tmp_path: Path) -> None:
     assert valid is not None
     assert (train.rows, valid.rows) == (3, 16)
     assert language.stream("test") is None
+
+
+def lies_there(language: LanguageTask, split: str, cut: tuple[int, int] | None = None) -> bool:
+    stream = language.stream(split, cut)
+    assert stream is not None
+    return stream.resident is not None
+
+
+def test_tokens_of_training_and_validation_lie_on_the_device_where_each_fits(tmp_path: Path) -> None:
+    language = task(tmp_path, "abcdefgh" * 50)  # 320 and 80 tokens of a byte each, and the beginning of a document
+    plain = language.stream("train").batch(3, CPU)  # type: ignore[union-attr]
+    assert not lies_there(language, "train")
+    assert language.keep_tokens_on(CPU, lambda device: 4 * 328)
+    assert [lies_there(language, "train"), lies_there(language, "valid")] == [True, True]
+    assert lies_there(language, "train", (2, 9))
+    there = language.stream("train").batch(3, CPU)  # type: ignore[union-attr]
+    assert torch.equal(there.x_BT, plain.x_BT)
+    assert not language.keep_tokens_on(CPU, lambda device: 4 * 88)
+    assert [lies_there(language, "train"), lies_there(language, "valid")] == [False, True]
+
+
+def test_tokens_stay_with_the_host_on_a_cpu(tmp_path: Path) -> None:
+    assert not task(tmp_path, "abcdefgh" * 50).keep_tokens_on(CPU)

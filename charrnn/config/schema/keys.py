@@ -26,6 +26,7 @@ MANNER = (
     "train.threads",
     "train.micro_batches",
     "train.scan",
+    "train.step",
     "train.deterministic",
     "train.log_every",
     "train.tensorboard",

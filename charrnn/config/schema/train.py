@@ -158,6 +158,11 @@ class Train(Section):
     it takes less memory and more time, and the gradient and the dropout are those of the whole batch; sums differ in
     the order of their terms alone. Not with BatchNorm, whose statistics are those of the whole batch."""
 
+    step: Literal["auto", "eager", "graph"] = "auto"
+    """How an update is done on a CUDA device: operation by operation, or as a graph that is launched at once; the same
+    numbers come of both. `auto` takes graphs where the run allows it and says so, `graph` refuses to do without. See
+    docs/training.md."""
+
     threads: Count | None = None
     """CPU threads; `null` takes what the machine offers. A resumed run keeps the number it began with."""
 
