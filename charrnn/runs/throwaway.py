@@ -66,7 +66,7 @@ def throwaway(loaded: Loaded, corpora: Path, console: Console, interrupt: Interr
     device = apply_plan(plan)
     stream = training_stream(task)
     plan = with_scan(plan, config, stream)
-    state = new_state(task, device, origin, plan.scan, pretrained)
+    state = new_state(task, device, origin, plan, pretrained)
     if origin is not None:
         origin.say(console, task)
     if pretrained is not None:
