@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -38,6 +39,7 @@ from charrnn.runs.saver import RunSaver
 from charrnn.runs.task import first_lanes, training_stream
 from charrnn.runs.transfer import Origin, origin_of, provenance
 from charrnn.runs.use import in_form, stepper
+from charrnn.runs.ways import with_way
 from charrnn.sample.several import check_options, several
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.average import WeightAverage
@@ -79,6 +81,9 @@ class Session:
             refuse_uneven(stream, world)
             plan = with_scan(plan, config, stream, _former_plan(self.checkpoint))
         plan = replace(plan, scan=world.told(plan.scan))  # it may be measured, and all must compute alike
+        former = _former_plan(self.checkpoint)
+        begin = partial(new_state, task, device, origin, pretrained=pretrained)
+        plan = with_way(plan, task, stream, begin, self.console.note, former, world)
         with world.agreeing():
             state = self._state(plan, device, origin, pretrained)
             end = total_steps(config.train, stream.steps_per_epoch, state.shift)
@@ -118,7 +123,7 @@ class Session:
         self, plan: Plan, device: torch.device, origin: Origin | None, pretrained: Pretrained | None
     ) -> TrainState:
         """Where the run begins, or goes on."""
-        state = new_state(self.task, device, origin, plan, pretrained)
+        state = new_state(self.task, device, origin, plan, pretrained=pretrained)
         share_statistics(state.model, self.world)
         if origin is not None:
             origin.say(self.console, self.task)
@@ -187,6 +192,7 @@ def new_state(
     device: torch.device,
     origin: Origin | None = None,
     plan: Plan | None = None,
+    *,
     pretrained: Pretrained | None = None,
 ) -> TrainState:
     """A run at its very beginning, on `device`; its weights are those of `origin` where there is one, and its embedding

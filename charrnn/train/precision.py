@@ -23,7 +23,7 @@ from charrnn.contracts import Loss
 Kind = Literal["fp64", "fp32", "fp16", "bf16"]
 """What `train.precision` may be, when it has been decided."""
 
-REDUCED: Mapping[str, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat16}
+REDUCED: Mapping[Kind, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 class LossScale:
@@ -90,7 +90,8 @@ class Precision:
     def forward(self, device: torch.device) -> AbstractContextManager[object]:
         """A block for the forward pass of an update.
 
-        Casts are not cached: a cast that scheduled sampling makes without a gradient would be found by what needs one.
+        Casts are not kept for a second use: a CUDA graph must hold all that it needs, and PyTorch 2.10 hands a cast
+        that was made without a gradient, as scheduled sampling makes them, to what needs one.
         """
         if self.reduced is None:
             return nullcontext()

@@ -152,7 +152,7 @@ def test_the_guard_counts_what_no_scale_can_mend(make_task: MakeTask, make_state
 
 
 def test_scheduled_sampling_loses_no_gradient_to_a_cast_without_one(make_task: MakeTask, make_state: MakeState) -> None:
-    """Autocast would keep the casts of the pass that draws, which has no gradient, for the pass that needs it."""
+    """PyTorch 2.10 would keep the casts of the pass that draws, which has none, for the pass that needs one."""
     train = {"precision": "fp32", "max_steps": 20, "scheduled_sampling": {"kind": "linear", "to": 0.5, "over": 1}}
     for cell in ("lstm", "ln-lstm"):
         model = {"core": {"kind": cell, "hidden": 8}, "input": {"size": 6}, "head": {"hidden": [5]}}
