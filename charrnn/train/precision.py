@@ -103,12 +103,12 @@ class Precision:
         if not self.tf32:
             yield
             return
-        matmul, before = torch.backends.cuda.matmul, torch.backends.cuda.matmul.allow_tf32
-        matmul.allow_tf32 = True
+        matmul, before = torch.backends.cuda.matmul, torch.backends.cuda.matmul.fp32_precision
+        matmul.fp32_precision = "tf32"  # `allow_tf32` is the older word for it, which some versions warn of
         try:
             yield
         finally:
-            matmul.allow_tf32 = before
+            matmul.fp32_precision = before
 
     def backward(self, loss: Loss, rows: int, whole: bool) -> None:
         """Add the gradient of a loss to the parameters', scaled where there is a scale.

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from lab import Lab, same_run
 from reducing import willing
 
@@ -177,4 +176,3 @@ def test_a_check_tells_the_way(lab: Lab, tuned: list[str]) -> None:
     with Console(quiet=True) as console:
         found = dry_run(loaded, lab.path / "corpora", console, Interrupt())
     assert found["precision"] == "fp16, sizes padded"
-    assert torch.backends.cuda.matmul.allow_tf32 is False

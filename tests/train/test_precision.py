@@ -165,12 +165,13 @@ def test_scheduled_sampling_loses_no_gradient_to_a_cast_without_one(make_task: M
 
 def test_tf32_is_asked_for_within_an_update_and_nowhere_else() -> None:
     matmul = torch.backends.cuda.matmul
-    before = matmul.allow_tf32
+    before = matmul.fp32_precision
+    assert before != "tf32"
     with Precision(tf32=True).products():
-        assert matmul.allow_tf32
+        assert matmul.fp32_precision == "tf32"
     with Precision().products():
-        assert matmul.allow_tf32 == before
-    assert matmul.allow_tf32 == before
+        assert matmul.fp32_precision == before
+    assert matmul.fp32_precision == before
 
 
 def test_the_scale_is_in_the_document_and_comes_back() -> None:
