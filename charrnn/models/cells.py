@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,8 @@ from torch import Tensor, nn
 
 from charrnn.config.schema.model import ElmanCore, GatedCore, LayersCore, LstmCore, StateDrop
 from charrnn.models.core import Draws, RecurrentCore, State
+from charrnn.models.padding import padded
+from charrnn.models.reduced import Operands, as_given, once, product, reduced_type
 
 
 class Layer(RecurrentCore):
@@ -64,6 +66,10 @@ class GatedLayer(Layer):
     """
 
     gates: ClassVar[int]
+    pads: ClassVar[bool] = False
+    """Whether units without weights stay at zero, so that a larger kernel can compute the layer (`padding.py`)."""
+    multiple: int = 1
+    """In training the kernel sees sizes that are multiples of it."""
 
     def __init__(self, config: GatedCore, inputs: int, name: str, generator: torch.Generator) -> None:
         super().__init__(config)
@@ -99,7 +105,7 @@ class GatedLayer(Layer):
         self, x_BTD: Tensor, state: State, weight_hh: Tensor | None = None, keep_BH: Tensor | None = None
     ) -> tuple[Tensor, State]:
         """The step form; `keep_BH` masks what is fed back on its way into the hidden matrix, at every step."""
-        weight_hh = self.weight_hh if weight_hh is None else weight_hh
+        weight_hh = once(self.weight_hh if weight_hh is None else weight_hh)
         x_BTG = self.project_input(x_BTD)
         outputs = []
         for x_BG in x_BTG.unbind(1):
@@ -110,11 +116,11 @@ class GatedLayer(Layer):
 
     def project_input(self, x_BTD: Tensor) -> Tensor:
         """What the input adds to the gates, x_BTG, of all steps at once."""
-        return F.linear(x_BTD, self.weight_ih, self.bias_ih)
+        return product(x_BTD, self.weight_ih, self.bias_ih)
 
     def project_state(self, fed_BH: Tensor, weight_hh: Tensor) -> Tensor:
         """What is fed back adds to the gates of one step: h_BG."""
-        return F.linear(fed_BH, weight_hh, self.bias_hh)
+        return product(fed_BH, weight_hh, self.bias_hh)
 
     @abstractmethod
     def step(self, x_BG: Tensor, h_BG: Tensor, state: State) -> State:
@@ -123,20 +129,50 @@ class GatedLayer(Layer):
     def _fed(self, state: State) -> Tensor:
         return state[self.state_names[0]]
 
-    def _kernel(self, kernel: Callable[..., tuple[Tensor, ...]], x_BTD: Tensor, start: Any, w: Tensor) -> Any:
+    def _kernel(
+        self, kernel: Callable[..., tuple[Tensor, ...]], x_BTD: Tensor, state: State, weight_hh: Tensor
+    ) -> tuple[Tensor, State]:
         """Call one of PyTorch's recurrent functions for one layer, batch first.
 
-        The kernel's own dropout stays at 0: its masks could not be derived from the step.
+        The output is in the type that the kernel computes in, the state in its own. The kernel's own dropout stays at
+        0: its masks could not be derived from the step.
         """
-        weights = [self.weight_ih, w, self.bias_ih, self.bias_hh]
-        has_biases, layers, dropout, bidirectional, batch_first = True, 1, 0.0, False, True
-        return kernel(x_BTD, start, weights, has_biases, layers, dropout, self.training, bidirectional, batch_first)
+        given = Operands(
+            x_BTD,
+            [state[name] for name in self.state_names],
+            [self.weight_ih, weight_hh, self.bias_ih, self.bias_hh],
+        )
+        reduced = reduced_type(x_BTD)
+        with as_given(x_BTD):
+            if self.training and self.multiple > 1:
+                given = padded(given, self.gates, self.multiple)
+            if reduced is not None:
+                given = given.to(reduced)
+            start = [tensor[None] for tensor in given.state]
+            has_biases, layers, dropout, bidirectional, batch_first = True, 1, 0.0, False, True
+            y_BTH, *after = kernel(
+                given.x_BTD,
+                start if len(start) > 1 else start[0],
+                given.weights,
+                has_biases,
+                layers,
+                dropout,
+                self.training,
+                bidirectional,
+                batch_first,
+            )
+        own = {
+            name: h_1BH[0, :, : self.hidden].to(state[name].dtype)
+            for name, h_1BH in zip(self.state_names, after, strict=True)
+        }
+        return y_BTH[..., : self.hidden], own
 
 
 class Elman(GatedLayer):
     """h' = f(W x + U h + b), f = tanh or ReLU (Elman 1990; identity start: Le, Jaitly, Hinton 2015)."""
 
     gates = 1
+    pads = True
 
     def __init__(self, config: ElmanCore, inputs: int, name: str, generator: torch.Generator) -> None:
         super().__init__(config, inputs, name, generator)
@@ -147,8 +183,7 @@ class Elman(GatedLayer):
     def fused(self, x_BTD: Tensor, state: State, weight_hh: Tensor) -> tuple[Tensor, State]:
         """`torch.rnn_relu` or `torch.rnn_tanh`."""
         kernel = torch.rnn_relu if self.relu else torch.rnn_tanh
-        y_BTH, h_1BH = self._kernel(kernel, x_BTD, state["h"][None], weight_hh)
-        return y_BTH, {"h": h_1BH[0]}
+        return self._kernel(kernel, x_BTD, state, weight_hh)
 
     def step(self, x_BG: Tensor, h_BG: Tensor, state: State) -> State:
         """One step."""
@@ -162,8 +197,7 @@ class Gru(GatedLayer):
 
     def fused(self, x_BTD: Tensor, state: State, weight_hh: Tensor) -> tuple[Tensor, State]:
         """`torch.gru`."""
-        y_BTH, h_1BH = self._kernel(torch.gru, x_BTD, state["h"][None], weight_hh)
-        return y_BTH, {"h": h_1BH[0]}
+        return self._kernel(torch.gru, x_BTD, state, weight_hh)
 
     def step(self, x_BG: Tensor, h_BG: Tensor, state: State) -> State:
         """One step; gates reset, update, new."""
@@ -178,6 +212,7 @@ class Lstm(GatedLayer):
     """Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber, Cummins 2000)."""
 
     gates = 4
+    pads = True
     state_names = ("h", "c")
 
     def __init__(self, config: LstmCore, inputs: int, name: str, generator: torch.Generator) -> None:
@@ -187,9 +222,7 @@ class Lstm(GatedLayer):
 
     def fused(self, x_BTD: Tensor, state: State, weight_hh: Tensor) -> tuple[Tensor, State]:
         """`torch.lstm`."""
-        start = [state["h"][None], state["c"][None]]
-        y_BTH, h_1BH, c_1BH = self._kernel(torch.lstm, x_BTD, start, weight_hh)
-        return y_BTH, {"h": h_1BH[0], "c": c_1BH[0]}
+        return self._kernel(torch.lstm, x_BTD, state, weight_hh)
 
     def step(self, x_BG: Tensor, h_BG: Tensor, state: State) -> State:
         """One step; gates input, forget, new, output."""

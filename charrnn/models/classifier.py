@@ -24,6 +24,7 @@ from charrnn.config.schema.classifier import (
 )
 from charrnn.models.core import Draws, Dropout, State
 from charrnn.models.network import SymbolInput, linear, stack
+from charrnn.models.reduced import reduced_type
 
 
 class Classifier(nn.Module):
@@ -149,7 +150,7 @@ class ConvolutionReader(nn.Module):
         x_BDT = F.pad(x_BDT, (0, max(0, max(widths) - x_BDT.shape[2])))
         pooled = []
         for layer, width in zip(self.filters, widths, strict=True):
-            y_BFT = F.relu(layer(x_BDT))
+            y_BFT = F.relu(layer(x_BDT).to(x_BDT.dtype))
             places_T = torch.arange(y_BFT.shape[2], device=y_BFT.device)
             whole_BT = places_T < (length_B - width + 1).clamp(min=1)[:, None]
             pooled.append((y_BFT * whole_BT[:, None]).amax(2))  # ReLU has made zero the least
@@ -187,7 +188,7 @@ def _through(layers: nn.ModuleList, between: nn.ModuleList, x_BTD: Tensor, draws
         y_BTH, _ = layer(y_BTH, begun, draws)
         if i < len(between):
             y_BTH = between[i](y_BTH, draws)
-    return y_BTH
+    return y_BTH if reduced_type(y_BTH) is None else y_BTH.float()
 
 
 def _turned(x_BTD: Tensor, length_B: Tensor) -> Tensor:

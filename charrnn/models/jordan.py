@@ -6,12 +6,12 @@ Shapes: B rows, H hidden units, O output units.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from charrnn.config.schema.model import JordanCore
 from charrnn.models.cells import GatedLayer
 from charrnn.models.core import State
+from charrnn.models.reduced import product
 
 
 class Jordan(GatedLayer):
@@ -43,4 +43,4 @@ class Jordan(GatedLayer):
 
     def step(self, x_BG: Tensor, h_BG: Tensor, state: State) -> State:
         """One step."""
-        return {"o": torch.tanh(F.linear(torch.tanh(x_BG + h_BG), self.weight_ho, self.bias_ho))}
+        return {"o": torch.tanh(product(torch.tanh(x_BG + h_BG), self.weight_ho, self.bias_ho))}

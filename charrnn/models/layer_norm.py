@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from charrnn.config.schema.model import LAYERNORM_EPS, LayerNormLstmCore
 from charrnn.models.cells import GatedLayer
 from charrnn.models.core import State
+from charrnn.models.reduced import product
 
 
 class LayerNormLstm(GatedLayer):
@@ -45,11 +46,11 @@ class LayerNormLstm(GatedLayer):
 
     def project_input(self, x_BTD: Tensor) -> Tensor:
         """What the input adds to the gates, normalised step by step."""
-        return _normal(F.linear(x_BTD, self.weight_ih), self.gain_ih, self.bias_ih)
+        return _normal(product(x_BTD, self.weight_ih), self.gain_ih, self.bias_ih)
 
     def project_state(self, fed_BH: Tensor, weight_hh: Tensor) -> Tensor:
         """What the hidden state adds to the gates, normalised."""
-        return _normal(F.linear(fed_BH, weight_hh), self.gain_hh, self.bias_hh)
+        return _normal(product(fed_BH, weight_hh), self.gain_hh, self.bias_hh)
 
     def step(self, x_BG: Tensor, h_BG: Tensor, state: State) -> State:
         """One step; gates input, forget, new, output."""

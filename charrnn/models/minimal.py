@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from charrnn.config.schema.model import ScannedCore
 from charrnn.models.cells import Layer
 from charrnn.models.core import Draws, State
+from charrnn.models.reduced import product
 from charrnn.models.scan import Form, linear_scan
 
 
@@ -48,14 +49,14 @@ class ScannedLayer(Layer):
 
     def forward(self, x_BTD: Tensor, state: State, draws: Draws | None = None) -> tuple[Tensor, State]:
         """Run over T steps; nothing here is drawn."""
-        keep_BTH, new_BTH = self.terms(F.linear(x_BTD, self.weight_ih, self.bias_ih))
+        keep_BTH, new_BTH = self.terms(product(x_BTD, self.weight_ih, self.bias_ih))
         y_BTH = linear_scan(keep_BTH, new_BTH, state["h"], self.form)
         # A copy: a view would hold on to the whole chunk's memory for as long as the state is carried.
         return y_BTH, {"h": y_BTH[:, -1].clone()}
 
     def steps(self, x_BTD: Tensor, state: State) -> tuple[Tensor, State]:
         """The step form, by PyTorch's own arithmetic and gradient: what the scan is held against."""
-        keep_BTH, new_BTH = self.terms(F.linear(x_BTD, self.weight_ih, self.bias_ih))
+        keep_BTH, new_BTH = self.terms(product(x_BTD, self.weight_ih, self.bias_ih))
         h_BH, outputs = state["h"], []
         for keep_BH, new_BH in zip(keep_BTH.unbind(1), new_BTH.unbind(1), strict=True):
             h_BH = keep_BH * h_BH + new_BH

@@ -19,6 +19,7 @@ from charrnn.models.jordan import Jordan
 from charrnn.models.layer_norm import LayerNormLstm
 from charrnn.models.minimal import MinGru, MinLstm
 from charrnn.models.norm import SequenceBatchNorm
+from charrnn.models.reduced import Dense, reduced_type
 from charrnn.models.window import WindowLayer
 
 
@@ -103,7 +104,7 @@ class Network(nn.Module):
             after |= {prefix + name: tensor for name, tensor in own.items()}
             if i < len(self.between):
                 y_BTH = self.between[i](y_BTH, draws)
-        return y_BTH, after
+        return y_BTH if reduced_type(y_BTH) is None else y_BTH.float(), after
 
 
 class SymbolInput(nn.Module):
@@ -172,7 +173,7 @@ class _Head(nn.Module):
 
 def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
     """A dense layer: Glorot-uniform weights, biases zero."""
-    layer = nn.Linear(inputs, outputs)
+    layer = Dense(inputs, outputs)
     nn.init.xavier_uniform_(layer.weight, generator=generator)
     nn.init.zeros_(layer.bias)
     return layer

@@ -28,7 +28,7 @@ def opened(checkpoint: Checkpoint, ours: C, task_of: Callable[[C], Task]) -> tup
     """
     config = config_of(checkpoint)
     assert isinstance(config, type(ours)), "a teacher of another task is refused"
-    device = apply_plan(make_plan(ours.train, checkpoint.document("config")["plan"]))
+    device = apply_plan(make_plan(ours.train, checkpoint.document("config")["plan"], training=False))
     model = task_of(config).model().to(device)
     load_model(model, checkpoint)
     return model.eval(), device

@@ -194,6 +194,8 @@ _PLAN = {
     "device": "device",
     "threads": "threads",
     "precision": "precision",
+    "tf32": "TF32 products",
+    "padded": "sizes padded for cuDNN",
     "deterministic": "deterministic algorithms",
     "torch": "PyTorch",
     "numpy": "NumPy",

@@ -23,8 +23,8 @@ def dry_run(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrup
     """Prepare the corpus, build the model, and do a few updates on a throw-away copy; no run folder is made.
 
     Returns:
-        Device, vocabulary, parameters, peak memory in MiB, lanes (or windows), steps per epoch, steps in all, and an
-        estimate of the minutes that training takes (the median step of a few, so a rough one).
+        Device, precision, vocabulary, parameters, peak memory in MiB, lanes (or windows), steps per epoch, steps in
+        all, and an estimate of the minutes that training takes (the median step of a few, so a rough one).
     """
     config = loaded.config
     with out_of_memory(config):
@@ -39,7 +39,7 @@ def dry_run(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrup
             factor = rate_factor(config.train.schedule, step, steps, per_epoch, [])
             result = trial.advance(config.train.optimizer.lr * factor)
             seconds.append(time.perf_counter() - began)
-            if result.skipped:
+            if result.skipped and not result.overflow:
                 raise DivergedError(
                     f"the loss or the gradient of update {step + 1} is not finite",
                     hint="lower train.optimizer.lr, or look at the model's sizes",
@@ -48,6 +48,7 @@ def dry_run(loaded: Loaded, corpora: Path, console: Console, interrupt: Interrup
     return {
         "corpus": str(corpus.folder),
         "device": f"{trial.plan.device} ({trial.plan.device_name})",
+        "precision": trial.plan.way,
         **trial.task.sizes(),
         "parameters": parameters_of(trial.state.model),
         "peak_memory_mib": peak_mebibytes(trial.device),

@@ -86,12 +86,12 @@ def evaluate_run(
     _check_split(corpus, wanted)
     former = checkpoint.document("config")["plan"]
     task = LanguageTask(config, corpus)
-    plan = make_plan(config.train, former)
+    plan = make_plan(config.train, former, training=False)
     device = apply_plan(plan)
     stream = task.stream(wanted.split, _as_validated(config))
     assert stream is not None, "an empty split is refused before"
     plan = with_scan(plan, config, stream, former)
-    changed = plan.differences(former)
+    changed = plan.differences_in_measuring(former)
     say_changed(checkpoint, console)
     if changed:
         console.note("not as the run was trained, so the last digits may differ: " + ", ".join(changed))

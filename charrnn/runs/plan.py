@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import warnings
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -18,7 +17,12 @@ from charrnn.errors import DeviceError
 from charrnn.models.kernel import obstacle
 from charrnn.models.scan import Form, fastest_form
 from charrnn.runs.allocator import keep_freed_memory
+from charrnn.runs.hardware import hardware_of
 from charrnn.train.launch import local_rank
+from charrnn.train.precision import REDUCED, Kind
+
+WAY = ("precision", "tf32", "padded")
+"""What of a plan is how an update is computed: measured where it is not given."""
 
 _MOVES_NOTHING = ("step", "tokens")
 
@@ -30,7 +34,7 @@ class Plan:
     Attributes:
         device: `cpu`, or `cuda:<number>`.
         device_name: what the machine calls it.
-        precision: `fp32` or `fp64`.
+        precision: `fp64`, `fp32`, `fp16` or `bf16`.
         deterministic: whether operations that may differ from run to run are refused.
         threads: CPU threads.
         torch: the version.
@@ -40,11 +44,13 @@ class Plan:
         scan: how linear recurrences are computed; None where the model has none.
         step: how updates are done on a CUDA device: operation by operation, or as graphs.
         tokens: where those of training lie.
+        tf32: whether fp32 matrix products on CUDA are in TF32.
+        padded: whether layers are computed as larger ones, of sizes that cuDNN's persistent kernels take.
     """
 
     device: str
     device_name: str
-    precision: str
+    precision: Kind
     deterministic: bool
     threads: int
     torch: str
@@ -54,12 +60,25 @@ class Plan:
     scan: Form | None = None
     step: Literal["eager", "graph"] = "eager"
     tokens: Literal["host", "device"] = "host"
+    tf32: bool = False
+    padded: bool = False
+
+    @property
+    def way(self) -> str:
+        """What an update is computed in, in words."""
+        words = {"tf32": "TF32 products", "padded": "sizes padded"}
+        return ", ".join([self.precision, *(text for name, text in words.items() if getattr(self, name))])
 
     def differences(self, former: dict[str, Any]) -> list[str]:
         """What no longer is as in the plan of an earlier session, as `name: before → now`; what that did not write down
         is not compared, nor what moves no number."""
         now = {key: value for key, value in asdict(self).items() if key not in _MOVES_NOTHING}
         return [f"{key}: {former[key]} → {now[key]}" for key in now if key in former and former[key] != now[key]]
+
+    def differences_in_measuring(self, former: dict[str, Any]) -> list[str]:
+        """Those that figures of a trained model could tell: they are the same in whatever way its updates were
+        computed."""
+        return self.differences({name: value for name, value in former.items() if name not in WAY})
 
     def exactness(self, former: dict[str, Any]) -> str | None:
         """What is left of the promise that a resumed run is bit for bit the unbroken one; None where all of it is."""
@@ -72,23 +91,27 @@ class Plan:
         return f"not bit for bit what an unbroken run would give: {', '.join(changed)}; {left}"
 
 
-def make_plan(settings: Train, former: dict[str, Any] | None = None, processes: int = 1) -> Plan:
-    """Decide how to compute.
+def make_plan(settings: Train, former: dict[str, Any] | None = None, processes: int = 1, training: bool = True) -> Plan:
+    """Decide how to compute; what is measured for it is decided later, by `with_scan` and `with_way`.
 
     Args:
         settings: the `train:` section.
         former: the plan of the session that is resumed; its number of threads is kept, as it moves results.
         processes: how many share a batch.
+        training: False where a model is only measured, which is done in fp32 whatever it was trained in, or in fp64.
 
     Raises:
-        DeviceError: the device does not exist here.
+        DeviceError: the device does not exist here, or does not compute in the precision that is asked for.
     """
     # The engine `scratch` runs on the CPU, and the schema refuses to name another device beside it.
     device = device_of("cpu" if settings.by_hand else settings.device)
     threads = settings.threads or (former or {}).get("threads") or torch.get_num_threads()
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-    precision = "fp32" if settings.precision == "auto" else settings.precision
-    plan = Plan(str(device), name, precision, settings.deterministic, threads, torch.__version__)
+    hardware = hardware_of(device)
+    precision: Kind = "fp32" if settings.precision == "auto" else settings.precision
+    if not training and precision in REDUCED:
+        precision = "fp32"
+    hardware.refuse(precision)
+    plan = Plan(str(device), hardware.name, precision, settings.deterministic, threads, torch.__version__)
     return replace(plan, micro_batches=settings.micro_batches, processes=processes)
 
 
@@ -114,16 +137,21 @@ def with_scan(plan: Plan, config: Config, stream: Stream, former: dict[str, Any]
         return _scanned(plan, former["scan"], "the plan in the checkpoint's config.json")
     if settings.deterministic and device.type == "cpu":
         return replace(plan, scan="loop")
-    return replace(plan, scan=fastest_form(stream.rows, stream.columns, core.hidden, device, plan.precision))
+    return replace(plan, scan=fastest_form(stream.rows, stream.columns, core.hidden, device, _of_scans(plan)))
 
 
 def _scanned(plan: Plan, form: Form, where: str) -> Plan:
     """The plan with the form that `where` asks for."""
-    error = obstacle(torch.device(plan.device), plan.precision) if form == "kernel" else None
+    error = obstacle(torch.device(plan.device), _of_scans(plan)) if form == "kernel" else None
     if error is not None:
         error.where = where
         raise error
     return replace(plan, scan=form)
+
+
+def _of_scans(plan: Plan) -> str:
+    """The precision of a scan, whose terms are not reduced with the products."""
+    return "fp64" if plan.precision == "fp64" else "fp32"
 
 
 def apply_plan(plan: Plan) -> torch.device:
@@ -164,14 +192,3 @@ def device_of(wanted: str) -> torch.device:
             else "use --device cpu, or --device auto to take what there is",
         )
     return torch.device("cuda", index)
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

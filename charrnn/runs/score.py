@@ -86,12 +86,12 @@ def open_trained(
     about = checkpoint.document("config")
     task = task_of(as_prepared(checkpoint, loaded, corpora), corpora, console, interrupt.check)
     check_corpus(checkpoint, task.corpus)
-    plan = make_plan(loaded.config.train, about["plan"])
+    plan = make_plan(loaded.config.train, about["plan"], training=False)
     device = apply_plan(plan)
     stream = task.stream("train", _IN_ORDER)  # by itself: what was mixed in need not be there any more
     assert stream is not None, "an empty training split is refused when the data are prepared"
     plan = with_scan(plan, loaded.config, stream, about["plan"])
-    changed = plan.differences(about["plan"])
+    changed = plan.differences_in_measuring(about["plan"])
     if changed:
         console.note("not as the run was trained, so the last digits may differ: " + ", ".join(changed))
     model = task.model().to(device)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ from charrnn.logs.console import Console
 from charrnn.logs.logger import RunLog
 from charrnn.models.build import parameters_of
 from charrnn.models.minimal import use_form
-from charrnn.models.scan import Form
+from charrnn.models.padding import use_padding
 from charrnn.runs.bounds import refuse_endless
 from charrnn.runs.changes import Changes
 from charrnn.runs.claim import clear
@@ -39,12 +40,14 @@ from charrnn.runs.stepping import ahead_of, say_step, with_step, with_tokens
 from charrnn.runs.task import first_lanes, training_stream
 from charrnn.runs.transfer import Origin, origin_of, provenance
 from charrnn.runs.use import in_form, stepper
+from charrnn.runs.ways import with_way
 from charrnn.sample.several import check_options, several
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.average import WeightAverage
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.loop import Training, Verdict
 from charrnn.train.optim import build_optimizer
+from charrnn.train.precision import Precision
 from charrnn.train.schedule import total_steps
 from charrnn.train.state import TrainState, model_arrays
 from charrnn.train.world import SharedInterrupt, World, share_statistics
@@ -80,6 +83,9 @@ class Session:
             refuse_uneven(stream, world)
             plan = with_scan(plan, config, stream, _former_plan(self.checkpoint))
         plan = replace(plan, scan=world.told(plan.scan))  # it may be measured, and all must compute alike
+        former = _former_plan(self.checkpoint)
+        begin = partial(new_state, task, device, origin, pretrained=pretrained)
+        plan = with_way(plan, task, stream, begin, self.console.note, former, world)
         with world.agreeing():
             state = self._state(plan, device, origin, pretrained)
             end = total_steps(config.train, stream.steps_per_epoch, state.shift)
@@ -127,7 +133,7 @@ class Session:
         self, plan: Plan, device: torch.device, origin: Origin | None, pretrained: Pretrained | None
     ) -> TrainState:
         """Where the run begins, or goes on."""
-        state = new_state(self.task, device, origin, plan.scan, pretrained)
+        state = new_state(self.task, device, origin, plan, pretrained=pretrained)
         share_statistics(state.model, self.world)
         if origin is not None:
             origin.say(self.console, self.task)
@@ -195,16 +201,22 @@ def new_state(
     task: Task,
     device: torch.device,
     origin: Origin | None = None,
-    scan: Form | None = None,
+    plan: Plan | None = None,
+    *,
     pretrained: Pretrained | None = None,
 ) -> TrainState:
     """A run at its very beginning, on `device`; its weights are those of `origin` where there is one, and its embedding
     begins with the `pretrained` vectors.
 
-    `scan` is how the model's scans are computed, from the plan.
+    `plan` is how it is computed; without one, as the weights are.
     """
     model = task.model().to(device)
-    use_form(model, scan)
+    precision = Precision()
+    if plan is not None:
+        use_form(model, plan.scan)
+        if plan.padded:
+            use_padding(model)
+        precision = Precision.of(plan.precision, plan.tf32, device)
     if origin is not None:
         origin.give(model, task)
     if pretrained is not None:
@@ -212,7 +224,7 @@ def new_state(
     lanes = first_lanes(task, model)
     train = task.config.train
     average = None if train.average is None else WeightAverage(train.average, model)
-    return TrainState(model, build_optimizer(train.optimizer, model), lanes, train.seed, average)
+    return TrainState(model, build_optimizer(train.optimizer, model), lanes, train.seed, average, precision)
 
 
 def _former_plan(checkpoint: Checkpoint | None) -> dict[str, Any] | None:

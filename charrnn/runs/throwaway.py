@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from charrnn.runs.session import new_state
 from charrnn.runs.stepping import with_step
 from charrnn.runs.task import say_remarks, task_of, training_stream
 from charrnn.runs.transfer import origin_of
+from charrnn.runs.ways import with_way
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.state import TrainState
 from charrnn.train.step import StepResult, advance
@@ -68,7 +70,9 @@ def throwaway(loaded: Loaded, corpora: Path, console: Console, interrupt: Interr
     plan = with_step(plan, config)
     stream = training_stream(task)
     plan = with_scan(plan, config, stream)
-    state = new_state(task, device, origin, plan.scan, pretrained)
+    begin = partial(new_state, task, device, origin, pretrained=pretrained)
+    plan = with_way(plan, task, stream, begin, console.note)
+    state = begin(plan)
     if origin is not None:
         origin.say(console, task)
     if pretrained is not None:

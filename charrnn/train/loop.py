@@ -212,7 +212,7 @@ class Training:
         speed = (tally.count - self._counted) / max(now - self._since, 1e-9)
         figures = self.task.metrics(tally.mean, "train") if tally.count else {}
         figures |= self.task.speed(speed, "train")
-        self.logger.log(self._record("train") | figures | {"lr": self._rate} | tally.means())
+        self.logger.log(self._record("train") | figures | {"lr": self._rate} | tally.means() | state.precision.told())
         state.interval = Tally()
         self._time_anew()
 

@@ -19,10 +19,22 @@ from torch import Tensor, nn
 from charrnn.contracts import Batch, Loss, Task, all_rows
 from charrnn.models.core import Draws, State
 from charrnn.stream.rows import slices
+from charrnn.train.precision import Precision
 from charrnn.train.world import World, together
 
+_AS_THEY_ARE = Precision()
 
-def descend(task: Task, model: nn.Module, batch: Batch, state: State, draws: Draws, parts: int, world: World) -> Loss:
+
+def descend(
+    task: Task,
+    model: nn.Module,
+    batch: Batch,
+    state: State,
+    draws: Draws,
+    parts: int,
+    world: World,
+    precision: Precision = _AS_THEY_ARE,
+) -> Loss:
     """The loss of a batch; afterwards the parameters, which begin without one, hold the gradient of its objective.
 
     Args:
@@ -33,22 +45,28 @@ def descend(task: Task, model: nn.Module, batch: Batch, state: State, draws: Dra
         draws: the random numbers of the step, for all rows.
         parts: how many parts the rows of this process are cut into; at most one for each row.
         world: the processes that share the batch.
+        precision: in what numbers.
 
     Returns:
         The loss of this process's rows; of a batch in parts without a gradient of its own.
     """
+    device = next(model.parameters()).device
     if parts == 1 and world.alone:
-        loss = task.loss(model, batch, state, draws)
-        loss.objective.backward()
+        with precision.forward(device):
+            loss = task.loss(model, batch, state, draws)
+        precision.backward(loss, batch.rows, whole=True)
+        precision.unscale(model, loss, batch.rows, whole=True)
         return loss
     first, here = world.rows(all_rows(batch)).start, world.own(batch)
     losses = []
     for rows in cut(here.rows, parts):
         own, carried = here.part(rows, state)
-        loss = task.loss(model, own, carried, draws.of(first + rows.start))
-        loss.total.backward()
+        with precision.forward(device):
+            loss = task.loss(model, own, carried, draws.of(first + rows.start))
+        precision.backward(loss, all_rows(batch), whole=False)
         losses.append(_told(loss))
     mine = joined(losses)
+    precision.unscale(model, mine, all_rows(batch), whole=False)
     count = mine.count if world.alone else world.add_gradients(model.parameters(), mine.count)
     with torch.no_grad():
         for parameter in model.parameters():

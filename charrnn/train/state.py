@@ -18,6 +18,7 @@ from charrnn.errors import CheckpointError
 from charrnn.models.core import State
 from charrnn.train.average import WeightAverage
 from charrnn.train.fit import check_same, check_slots
+from charrnn.train.precision import Precision
 from charrnn.train.recall import OfHistory
 
 Arrays = dict[str, np.ndarray]
@@ -70,6 +71,7 @@ class TrainState:
         optimizer: its moving averages.
         lanes: the state of every lane, in the order of the lanes; of several processes each has its own lanes'.
         average: the average of the weights, where the config asks for one.
+        precision: in what numbers an update is computed, with the loss scale of fp16.
         step: updates done, those that were skipped among them.
         shift: what is added to `step` to find the place in the data; 0 unless these have changed under the run.
         skipped: updates skipped in a row, up to now.
@@ -87,6 +89,7 @@ class TrainState:
     lanes: State
     seed: int
     average: WeightAverage | None = None
+    precision: Precision = field(default_factory=Precision)
     step: int = 0
     shift: int = 0
     skipped: int = 0
@@ -134,6 +137,7 @@ class TrainState:
             "skipped": self.skipped,
             "rate_scale": self.rate_scale,
             "averaged": 0 if self.average is None else self.average.count,
+            "loss_scale": self.precision.document(),
             "seed": self.seed,
             "history": self.history,
             "interval": vars(self.interval),
@@ -150,7 +154,8 @@ class TrainState:
         Raises:
             CheckpointError: the checkpoint is damaged, or of another model.
         """
-        document = {"shift": 0} | checkpoint.document("train")  # older ones know of no shift, and have none
+        # older ones know of no shift and no loss scale, and have none
+        document = {"shift": 0, "loss_scale": None} | checkpoint.document("train")
         if not self.document().keys() <= document.keys():
             raise CheckpointError(
                 "the checkpoint is of another version of charrnn",
@@ -188,6 +193,7 @@ class TrainState:
     def _restore_document(self, document: Mapping[str, Any]) -> None:
         self.step, self.shift, self.seed = document["step"], document["shift"], document["seed"]
         self.skipped, self.rate_scale = document["skipped"], document["rate_scale"]
+        self.precision.restore(document["loss_scale"])
         self.history, self.ended = document["history"], document["ended"]
         self.interval, self.epoch = Tally(**document["interval"]), Tally(**document["epoch"])
 

@@ -17,6 +17,7 @@ from charrnn.contracts import Batch, Loss, Stream, Task, all_rows
 from charrnn.models.core import Draws, State
 from charrnn.train.optim import rate_on, set_rate
 from charrnn.train.parts import descend
+from charrnn.train.precision import Precision
 from charrnn.train.state import Tally, TrainState, running_statistics
 from charrnn.train.world import World
 
@@ -32,6 +33,7 @@ class StepResult:
         grad_norm: the gradient's norm before clipping.
         state_norm: the norm of the state that the batch leaves, as a root mean square over the rows.
         skipped: whether one of these is not finite, so that nothing was changed.
+        overflow: whether that is because the loss scale was too high; it has fallen, and the guard counts no skip.
         beside: of parts that are losses of other targets: the sum and the count of those.
     """
 
@@ -42,6 +44,7 @@ class StepResult:
     state_norm: float
     skipped: bool
     beside: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    overflow: bool = False
 
     def add_to(self, tally: Tally) -> None:
         """Count this update in."""
@@ -138,10 +141,11 @@ def prospect(
     gradient, and the running statistics have moved; the rest is as it was."""
     model = state.model
     state.optimizer.zero_grad(set_to_none=True)
-    loss = descend(task, model, batch, state.lanes, draws, parts, world)
+    with state.precision.products():
+        loss = descend(task, model, batch, state.lanes, draws, parts, world, state.precision)
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf if clip_norm is None else clip_norm)
     lanes = {name: tensor.detach() for name, tensor in loss.state.items()}
-    return Prospect(_figures(loss, norm, lanes, running_statistics(model), world), lanes)
+    return Prospect(_figures(loss, norm, lanes, running_statistics(model), world, state.precision), lanes)
 
 
 def result_of(names: Iterable[str], values: Iterable[float]) -> StepResult:
@@ -155,19 +159,28 @@ def result_of(names: Iterable[str], values: Iterable[float]) -> StepResult:
     carried = math.sqrt(sum(squares / rows[name] for name, squares in named("squares ").items()))
     beside = {name: (total, counts[name]) for name, total in named("beside ").items()}
     finite = all(map(math.isfinite, seen.values()))
-    return StepResult(seen["sum"], int(seen["count"]), named("part "), seen["grad"], carried, not finite, beside)
+    overflow = bool(seen.get("overflow"))
+    return StepResult(
+        seen["sum"], int(seen["count"]), named("part "), seen["grad"], carried, not finite, beside, overflow
+    )
 
 
 def counted(state: TrainState, result: StepResult) -> None:
     """Let the counts of steps go on after an update."""
-    state.skipped = state.skipped + 1 if result.skipped else 0
+    if not result.overflow:
+        state.skipped = state.skipped + 1 if result.skipped else 0
     state.step += 1
 
 
 def _figures(
-    loss: Loss, grad_norm: Tensor, lanes: State, statistics: Mapping[str, Tensor], world: World
+    loss: Loss,
+    grad_norm: Tensor,
+    lanes: State,
+    statistics: Mapping[str, Tensor],
+    world: World,
+    precision: Precision,
 ) -> dict[str, Tensor]:
-    """What is looked at of an update, on the device."""
+    """What is looked at of an update, on the device; the loss scale, if there is one, moves by it."""
     sums = {"sum": loss.sum, "count": loss.count} | {f"part {name}": part for name, part in loss.parts.items()}
     for name, (total, own) in loss.beside.items():
         sums |= {f"beside {name}": total, f"count {name}": own}
@@ -176,5 +189,6 @@ def _figures(
         sums |= {f"squares {name}": tensor.double().square().sum(), f"rows {name}": rows}
     figures = world.add_by_name("an update", {name: figure.detach() for name, figure in sums.items()})
     # An infinite variance would pass unseen: what it divides is zero.
-    same = {"grad": grad_norm, **{f"moved {name}": tensor.sum() for name, tensor in statistics.items()}}
-    return figures | {name: figure.detach().double() for name, figure in same.items()}
+    figures |= {f"moved {name}": tensor.sum().double() for name, tensor in statistics.items()}
+    figures |= precision.look(figures, grad_norm) | {"grad": grad_norm.detach()}
+    return {name: figure.double() for name, figure in figures.items()}

@@ -57,10 +57,12 @@ def update_unseen(
     """
     statistics = running_statistics(state.model)
     before = {name: tensor.clone() for name, tensor in statistics.items()}
+    scale = [number.clone() for number in state.precision.numbers]
     found = prospect(task, state, batch, draws, settings.clip_norm, settings.micro_batches)
     figures = torch.stack(list(found.figures.values()))
     # What is finite is nothing when it is taken from itself: less work for the device than `isfinite`.
-    done = (figures - figures == 0.0).all() & (row < settings.guard.skips)
+    lives = row < settings.guard.skips
+    done = (figures - figures == 0.0).all() & lives
     with _leaving_out(state.optimizer, ~done):
         state.optimizer.step()
     with torch.no_grad():
@@ -68,7 +70,10 @@ def update_unseen(
             torch.where(done, tensor, before[name], out=tensor)
         for name, tensor in state.lanes.items():
             torch.where(done, found.lanes[name], tensor, out=tensor)
-        row.copy_((row + 1).masked_fill(done, 0))
+        for number, former in zip(state.precision.numbers, scale, strict=True):
+            torch.where(lives, number, former, out=number)
+        left_out = row + (found.figures["overflow"] == 0.0) if "overflow" in found.figures else row + 1
+        row.copy_(left_out.masked_fill(done, 0))
     return list(found.figures), figures
 
 

@@ -92,7 +92,7 @@ def _train(
             interrupt.check()
             console.progress("testing rates", step, len(rates))
             result = trial.advance(rate)
-            if result.skipped:
+            if result.skipped and not result.overflow:
                 return losses, f"the loss is not finite at {rate:.2g}"
             losses.append(result.sum / max(result.count, 1))
             if is_lost(losses, window_of(len(rates))):

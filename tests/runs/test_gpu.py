@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,12 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is measured is kept in a folder of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 def test_a_run_trained_on_a_gpu_samples_on_a_cpu_and_goes_on_there(lab: Lab) -> None:
     lab.train("run", "new", Interrupt(), "train.device=cuda", "train.epochs=2")
     model = open_model(lab.path / "run", lab.path)
@@ -41,6 +48,7 @@ def test_a_run_goes_from_a_gpu_to_a_cpu_and_back(lab: Lab, capsys: pytest.Captur
     without_draws = (
         "model={input: {size: 6}, core: {hidden: 8, layers: 2}, head: {hidden: [7]}}",
         "train.schedule={kind: constant, warmup: 0}",
+        "train.precision=fp32",
     )
     lab.train("whole", "new", Interrupt(), "train.device=cpu", "train.max_steps=60", *without_draws)
     for steps, device in ((20, "cuda"), (40, "cpu"), (60, "cuda")):
@@ -68,6 +76,7 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole_on_a_gpu(lab: Lab, parts
     from charrnn.models.core import Draws
     from charrnn.runs.throwaway import throwaway
     from charrnn.train.parts import descend
+    from charrnn.train.world import World
 
     settings = ["train.device=cuda", "train.precision=fp64", "model.input.batchnorm=false"]
     loaded = load_config(lab.path / "config.yaml", settings)
@@ -76,7 +85,7 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole_on_a_gpu(lab: Lab, parts
     batch, found = run.stream.batch(2, run.device), []
     for count in (1, parts):
         run.state.model.zero_grad(set_to_none=True)
-        descend(run.task, run.state.model, batch, run.state.lanes, Draws(1, 2, batch.rows), count)
+        descend(run.task, run.state.model, batch, run.state.lanes, Draws(1, 2, batch.rows), count, World())
         found.append([p.grad.clone() for p in run.state.model.parameters() if p.grad is not None])
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(other, one, rtol=1e-10, atol=1e-12)

@@ -91,6 +91,7 @@ def test_it_runs_on_the_cpu_whatever_there_is(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
     assert make_plan(LanguageTrain(engine="scratch")).device == "cpu"
     assert make_plan(LanguageTrain(engine="torch")).device == "cuda:0"
 

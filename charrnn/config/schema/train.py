@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -146,8 +146,12 @@ class Train(Section):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """`auto` takes a CUDA device when there is one; else `cpu`, `cuda`, `cuda:1`."""
 
-    precision: Literal["auto", "fp32", "fp64"] = "auto"
-    """`auto` is fp32."""
+    precision: Literal["auto", "fp64", "fp32", "fp16", "bf16"] = "auto"
+    """In what numbers an update is computed. `fp16` and `bf16` are for recurrent models and classifiers, on a device
+    that computes in them: their products alone are in fewer bits; weights, optimizer, carried state, loss and all
+    figures are in fp32. `auto` is fp32 on a CPU, and with `deterministic`; on CUDA a recurrent model or a classifier
+    is measured when a run begins, and the fastest that gives the same losses within 1 % is taken. A resumed run keeps
+    it. See docs/training.md."""
 
     deterministic: bool = False
     """Refuse operations that may differ from run to run. On a CPU every run is repeatable anyway, but for what `scan:
@@ -177,10 +181,20 @@ class Train(Section):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     """Everything random is derived from it."""
 
+    reducible: ClassVar[bool] = False
+    """Whether its models can be computed in fp16 and bf16."""
+
     @property
     def by_hand(self) -> bool:
         """Whether our own NumPy computes in place of PyTorch."""
         return False
+
+    @model_validator(mode="after")
+    def _few_bits_where_they_pay(self) -> Train:
+        if self.precision in ("fp16", "bf16") and (self.by_hand or not self.reducible):
+            whose = "engine: scratch computes" if self.by_hand else "models of ratings and of word vectors are computed"
+            raise ValueError(f"{whose} in fp32 or fp64: set train.precision to one of them, or to auto")
+        return self
 
     @model_validator(mode="after")
     def _averages_before_it_stops(self) -> Train:
@@ -203,6 +217,8 @@ class Train(Section):
 
 class RecurrentTrain(Train):
     """The training run of a recurrent model."""
+
+    reducible: ClassVar[bool] = True
 
     start_from: Annotated[str, Field(min_length=1)] | None = None
     """A run's folder, or a checkpoint's, whose weights this run begins with (also --from); of a run it is the best
