@@ -23,7 +23,6 @@ from charrnn.train.ahead import Ahead
 from charrnn.train.state import TrainState
 
 CPU = torch.device("cpu")
-SLOW = pytest.mark.slow
 MODELS = {
     "lstm": (),
     "gru": ("model.core={kind: gru, hidden: 8, dropout: 0.2}",),
@@ -59,7 +58,8 @@ def run_ahead(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Ah
     return begin
 
 
-@pytest.mark.parametrize("model", [name if name == "lstm" else pytest.param(name, marks=SLOW) for name in MODELS])
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS)
 def test_a_run_ahead_is_the_run_of_today(lab: Lab, run_ahead: Callable[[], list[Ahead]], model: str) -> None:
     lab.train("one by one", "new", None, *MODELS[model])
     made = run_ahead()
@@ -69,7 +69,8 @@ def test_a_run_ahead_is_the_run_of_today(lab: Lab, run_ahead: Callable[[], list[
     assert made[-1].most > 7
 
 
-@pytest.mark.parametrize("hard", [False, pytest.param(True, marks=SLOW)])
+@pytest.mark.slow
+@pytest.mark.parametrize("hard", [False, True])
 def test_a_run_ahead_that_is_stopped_goes_on_as_if_it_had_not_been(
     lab: Lab, run_ahead: Callable[[], list[Ahead]], hard: bool
 ) -> None:

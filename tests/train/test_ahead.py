@@ -106,24 +106,24 @@ def same(one: TrainState, other: TrainState) -> None:
 
 CASES = [
     *((model, "adamw", "lanes") for model in MODELS),
-    *(("lstm", optimizer, "lanes") for optimizer in OPTIMIZERS),
-    *(("trained state", "adamw", stream) for stream in STREAMS),
+    *(("lstm", optimizer, "lanes") for optimizer in OPTIMIZERS if optimizer != "adamw"),
+    *(("trained state", "adamw", stream) for stream in STREAMS if stream != "lanes"),
     ("lstm", "adamw", "resets"),
 ]
 
 
 @pytest.mark.parametrize(("model", "optimizer", "stream"), CASES)
-@pytest.mark.parametrize("capture", [None, uncaptured, taped], ids=["eager", "standing", "taped"])
+@pytest.mark.parametrize("capture", [None, taped], ids=["eager", "taped"])
 def test_updates_ahead_come_to_what_updates_one_by_one_come_to(
     make_task: MakeTask, make_state: MakeState, capture: Capture | None, model: str, optimizer: str, stream: str
 ) -> None:
-    """Over three epochs, bit for bit: weights, optimizer, running statistics, lanes, and every figure."""
+    """Over epochs, bit for bit: weights, optimizer, running statistics, lanes, and every figure."""
     task = task_of(make_task, model, optimizer, stream)
     one, other = make_state(task), make_state(task)
     for state in (one, other):
         use_form(state.model, "tree")
         state.model.train()
-    rates, runner = rates_of(50), ahead_of(task, other, capture)
+    rates, runner = rates_of(40), ahead_of(task, other, capture)
     assert in_bursts(runner, rates) == at_sight(task, one, rates)
     same(one, other)
     assert (runner.graphs > 0) == (capture is not None)
@@ -163,7 +163,7 @@ def poisoned(task: LanguageTask, steps: Sequence[int], part: str) -> None:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("capture", [None, uncaptured, taped], ids=["eager", "standing", "taped"])
+@pytest.mark.parametrize("capture", [None, taped], ids=["eager", "taped"])
 @pytest.mark.parametrize("part", ["loss", "state"])
 def test_what_is_not_finite_is_left_out_in_the_midst_of_a_burst(
     make_task: MakeTask, make_state: MakeState, capture: Capture | None, part: str, optimizer: str
@@ -180,7 +180,7 @@ def test_what_is_not_finite_is_left_out_in_the_midst_of_a_burst(
     same(one, other)
 
 
-@pytest.mark.parametrize("capture", [None, uncaptured, taped], ids=["eager", "standing", "taped"])
+@pytest.mark.parametrize("capture", [None, taped], ids=["eager", "taped"])
 def test_once_the_guard_must_act_nothing_changes_any_more(
     make_task: MakeTask, make_state: MakeState, capture: Capture | None
 ) -> None:
