@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import pytest
@@ -48,61 +49,6 @@ def source(tmp_path: Path) -> None:
     (folder / "e.txt").write_text("no line ends here " * 30, encoding="utf-8")
 
 
-SETTINGS: list[dict[str, Any]] = [
-    {},
-    {"unit": "word", "min_count": 3},
-    {"unit": "byte"},
-    {"min_count": 40, "documents": {"text": "\n\n"}},
-    {"normal_form": "NFC", "case": "lower", "documents": {"kind": "files"}},
-    {"encoding": "latin-1", "newlines": "keep", "part_bytes": 1000},
-]
-
-
-@pytest.mark.parametrize("keys", SETTINGS)
-def test_the_corpus_is_the_same_for_any_number(tmp_path: Path, keys: dict[str, Any]) -> None:
-    source(tmp_path)
-    settings = Corpus.model_validate({"source": "texts", **keys})
-    found = []
-    for count, piece in ((1, 64), (2, 64), (3, 300)):
-        ready = prepare(settings, base=tmp_path, corpora=tmp_path / str(count), **jobs(count, piece))
-        assert ready.fresh
-        found.append(files(ready.corpus.folder))
-    assert found[1] == found[0]
-    assert found[2] == found[0]
-
-
-@pytest.mark.parametrize("unknown", ["skip", "replace"])
-def test_what_a_given_vocabulary_lacks_is_told_in_the_order_of_the_text(
-    prepared: Prepare, tmp_path: Path, unknown: Any
-) -> None:
-    given = Given(Vocabulary("char", (), tuple(sorted(set("Das ging\n")))), unknown)
-    one = prepared(LINES * 9, given={"given": given, "out": tmp_path / "1", **jobs(1)})
-    two = prepared(given={"given": given, "out": tmp_path / "2", **jobs(2)})
-    assert one.lost[:3] == ("M", "ä", "d")
-    assert two.lost == one.lost
-    assert files(tmp_path / "2") == files(tmp_path / "1")
-
-
-def test_a_corpus_that_may_be_there_is_looked_at_by_all(prepared: Prepare, tmp_path: Path) -> None:
-    heard: list[str] = []
-    (tmp_path / "out").mkdir()
-    watch = {"progress": lambda label, *_: heard.append(label), "out": tmp_path / "out", **jobs(2)}
-    assert prepared(LINES * 9, given=watch).fresh
-    assert list(dict.fromkeys(heard)) == ["look", "count", "encode", "measure"]
-    assert not prepared(given=watch).fresh
-
-
-def test_tokens_that_are_many_wait_for_their_place_in_a_file(
-    prepared: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In this process, where it can be looked at."""
-    monkeypatch.setattr(worker_module, "HELD", 10)
-    monkeypatch.setattr(crew_module, "Member", Here)
-    one = prepared(LINES * 9, given={"out": tmp_path / "1", **jobs(1)})
-    two = prepared(given={"out": tmp_path / "2", **jobs(2)})
-    assert files(two.corpus.folder) == files(one.corpus.folder)
-
-
 class Here:
     """A member of a crew that is no process: it answers at once, through a pipe that is always ready."""
 
@@ -119,12 +65,86 @@ class Here:
     def answer(self) -> Any:
         self.busy = False
         kind, value = self.found
+        if kind == "error":
+            raise value
         assert kind == "done", value
         return value
 
     def end(self) -> None:
         os.close(self.line)
         self.worker.close()
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crew within this process, which is there at once, and can be looked into."""
+    monkeypatch.setattr(crew_module, "Member", Here)
+
+
+SETTINGS: list[dict[str, Any]] = [
+    {},
+    {"unit": "word", "min_count": 3},
+    {"unit": "byte"},
+    {"min_count": 40, "documents": {"text": "\n\n"}},
+    {"normal_form": "NFC", "case": "lower", "documents": {"kind": "files"}},
+    {"encoding": "latin-1", "newlines": "keep", "part_bytes": 1000},
+]
+
+
+def same_for_any_number(tmp_path: Path, keys: dict[str, Any]) -> None:
+    source(tmp_path)
+    settings = Corpus.model_validate({"source": "texts", **keys})
+    found = []
+    for count, piece in ((1, 64), (2, 64), (3, 300)):
+        ready = prepare(settings, base=tmp_path, corpora=tmp_path / str(count), **jobs(count, piece))
+        assert ready.fresh
+        found.append(files(ready.corpus.folder))
+    assert found[1] == found[0]
+    assert found[2] == found[0]
+
+
+@pytest.mark.parametrize("keys", SETTINGS)
+@pytest.mark.usefixtures("here")
+def test_the_corpus_is_the_same_for_any_number(tmp_path: Path, keys: dict[str, Any]) -> None:
+    same_for_any_number(tmp_path, keys)
+
+
+def test_so_it_is_by_processes(tmp_path: Path) -> None:
+    same_for_any_number(tmp_path, {"min_count": 40, "documents": {"text": "\n\n"}, "part_bytes": 999})
+
+
+@pytest.mark.parametrize("unknown", ["skip", "replace"])
+@pytest.mark.usefixtures("here")
+def test_what_a_given_vocabulary_lacks_is_told_in_the_order_of_the_text(
+    prepared: Prepare, tmp_path: Path, unknown: Any
+) -> None:
+    given = Given(Vocabulary("char", (), tuple(sorted(set("Das ging\n")))), unknown)
+    text = LINES + "".join(f"{chr(0x4E00 - number)} Das ging\n" for number in range(300))
+    one = prepared(text, given={"given": given, "out": tmp_path / "1", **jobs(1)})
+    two = prepared(given={"given": given, "out": tmp_path / "2", **jobs(2, 20)})
+    assert one.lost[:3] == ("M", "ä", "d")
+    assert two.lost == one.lost
+    assert files(tmp_path / "2") == files(tmp_path / "1")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_corpus_that_may_be_there_is_looked_at_by_all(prepared: Prepare, tmp_path: Path) -> None:
+    heard: list[str] = []
+    (tmp_path / "out").mkdir()
+    watch = {"progress": lambda label, *_: heard.append(label), "out": tmp_path / "out", **jobs(2)}
+    assert prepared(LINES * 9, given=watch).fresh
+    assert list(dict.fromkeys(heard)) == ["look", "count", "encode", "measure"]
+    assert not prepared(given=watch).fresh
+
+
+@pytest.mark.usefixtures("here")
+def test_tokens_that_are_many_wait_for_their_place_in_a_file(
+    prepared: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "HELD", 10)
+    one = prepared(LINES * 9, given={"out": tmp_path / "1", **jobs(1)})
+    two = prepared(given={"out": tmp_path / "2", **jobs(2)})
+    assert files(two.corpus.folder) == files(one.corpus.folder)
 
 
 def failure(prepared: Prepare, tmp_path: Path, text: bytes | None, count: int, **keys: Any) -> CharRnnError:
@@ -144,6 +164,7 @@ def failure(prepared: Prepare, tmp_path: Path, text: bytes | None, count: int, *
         (b"\n" * 500, {}, "text.txt"),
     ],
 )
+@pytest.mark.usefixtures("here")
 def test_what_is_wrong_with_a_text_is_told_as_by_one(
     prepared: Prepare, tmp_path: Path, text: bytes, keys: dict[str, Any], where: str
 ) -> None:
@@ -153,11 +174,15 @@ def test_what_is_wrong_with_a_text_is_told_as_by_one(
     assert (type(two), two.block()) == (type(one), one.block())
 
 
+@pytest.mark.usefixtures("here")
 def test_a_nul_far_behind_the_beginning_is_no_sign_of_a_binary_file(prepared: Prepare, tmp_path: Path) -> None:
     text = LINES.encode() * (5 * 2**20 // len(LINES.encode())) + b"a\0b\n" * 200
+    heard: list[int] = []
     one = prepared(text, given={"out": tmp_path / "1", **jobs(1)})
-    two = prepared(given={"out": tmp_path / "2", **jobs(2, 2**20)})
+    told = {"progress": lambda label, done, total: heard.append(done if label == "count" else len(text) * 4)}
+    two = prepared(given={"out": tmp_path / "2", **told, **jobs(2, 2**20)})
     assert files(two.corpus.folder) == files(one.corpus.folder)
+    assert heard == sorted(heard), "nobody thought so, and left it to one process"
 
 
 class Meddling:
@@ -173,6 +198,7 @@ class Meddling:
 
 
 @pytest.mark.parametrize("label", ["count", "encode"])
+@pytest.mark.usefixtures("here")
 def test_a_source_that_changes_meanwhile(prepared: Prepare, tmp_path: Path, label: str) -> None:
     text = LINES.encode() * 30
 
@@ -185,31 +211,37 @@ def test_a_source_that_changes_meanwhile(prepared: Prepare, tmp_path: Path, labe
     assert list((tmp_path / "corpora").iterdir()) == []
 
 
-def test_a_source_that_was_touched_is_read_again_by_one(prepared: Prepare, tmp_path: Path) -> None:
+def test_a_source_that_was_touched_is_read_again_by_one(
+    prepared: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others have ended by then: what they still write would lie among its tokens."""
+    crews, members = started(monkeypatch), list[int]()
     meddling = Meddling("encode", lambda: os.utime(tmp_path / "text.txt", (1, 1)))
-    two = prepared(LINES * 30, part_bytes=100, given={"progress": meddling.progress, "out": tmp_path / "2", **jobs(2)})
+
+    def progress(label: str, done: int, total: int | None) -> None:
+        meddling.progress(label, done, total)
+        members.append(len(crews[0].members))
+
+    two = prepared(LINES * 30, part_bytes=100, given={"progress": progress, "out": tmp_path / "2", **jobs(2)})
+    assert (members[0], members[-1]) == (2, 0)
     one = prepared(part_bytes=100, given={"out": tmp_path / "1", **jobs(1)})
     assert files(two.corpus.folder) == files(one.corpus.folder)
 
 
+@pytest.mark.usefixtures("here")
 def test_a_full_disk(prepared: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(worker: object, number: int, places: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(worker_module.Worker, "place", full)
-    monkeypatch.setattr(crew_module, "Member", Broken)
     error = failure(prepared, tmp_path, LINES.encode() * 9, 2)
     assert isinstance(error, DiskFullError)
     assert (error.exit_code, error.why) == (7, "the disk is full")
 
 
-class Broken(Here):
-    """It raises what is wrong, as the member of a real crew does."""
-
-    def answer(self) -> Any:
-        if self.found[0] == "error":
-            raise self.found[1]
-        return super().answer()
+def test_what_another_process_finds_is_told_by_this_one(prepared: Prepare, tmp_path: Path) -> None:
+    error = failure(prepared, tmp_path, LINES.encode() * 9 + b"ab\ncd\xff\n", 2)
+    assert str(error.where).endswith("text.txt:38:3")
 
 
 def test_a_process_that_is_killed(prepared: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +253,7 @@ def test_a_process_that_is_killed(prepared: Prepare, tmp_path: Path, monkeypatch
     assert gone(crews)
 
 
-@pytest.mark.parametrize("label", ["count", "encode", "measure"])
+@pytest.mark.parametrize("label", ["count", "encode"])
 def test_a_stop_ends_all_and_leaves_nothing(
     prepared: Prepare, tmp_path: Path, label: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,19 +277,17 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Crew]:
         real(crew)
         if crew not in crews:
             crews.append(crew)
-            processes.extend(member.process for member in crew.members)
+            PROCESSES[crew] = [member.process for member in crew.members]
 
-    processes: list[Any] = []
-    crews_processes[id(crews)] = processes
     monkeypatch.setattr(Crew, "start", start)
     return crews
 
 
-crews_processes: dict[int, list[Any]] = {}
+PROCESSES: dict[Crew, list[Popen[bytes]]] = {}
 
 
 def gone(crews: list[Crew]) -> bool:
-    processes = crews_processes.pop(id(crews))
+    processes = [process for crew in crews for process in PROCESSES.pop(crew)]
     return len(processes) == 2 and all(process.poll() is not None for process in processes)
 
 
@@ -291,6 +321,7 @@ def test_workers_load_no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"ab\n" * 99, {}, None),
     ],
 )
+@pytest.mark.usefixtures("here")
 def test_why_one_process_reads_a_large_text(prepared: Prepare, data: bytes, keys: Any, whole: str | None) -> None:
     assert prepared(data, given=jobs(2, 20), **keys).whole == whole
 

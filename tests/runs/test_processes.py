@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,6 +105,15 @@ def test_parts_within_processes(processes: Nursery, place: Path) -> None:
     """The rows of each of two processes in parts."""
     more = ("--set=model.input.batchnorm=false", "--set=train.max_steps=12")
     same(trained(processes, place, 1, *more), trained(processes, place, 2, *more, "--set=train.micro_batches=4"))
+
+
+def test_a_corpus_in_parts_is_shared(processes: Nursery, place: Path) -> None:
+    """Each of two processes reads its lanes from the parts that they lie in."""
+    one = trained(processes, place, 1)
+    shutil.rmtree(place / "corpora")
+    two = trained(processes, place, 2, "--set=corpus.part_bytes=64")
+    assert len(list(place.glob("corpora/*/tokens-*.bin"))) > 2
+    same(one, two)
 
 
 def test_a_run_goes_on_with_another_number_of_processes(processes: Nursery, place: Path) -> None:
