@@ -154,7 +154,7 @@ def test_a_finished_run_is_left_alone_by_all(processes: Nursery, place: Path) ->
         assert [end.code for end in ends] == [0, 0], [end.err for end in ends]
         told.append(json.loads(ends[0].out))
     assert told[0] == told[1]
-    assert told[0]["best"]["step"] == 25
+    assert told[0]["best"]["step"] == 26
     assert "nothing to do: the run in run is finished" in ends[0].err
 
 
