@@ -107,4 +107,5 @@ def _finished(run: RunFolder, checkpoint: Checkpoint) -> dict[str, Any]:
 
 def _outcome(run: RunFolder, document: dict[str, Any]) -> dict[str, Any]:
     best = best_of(document["history"])
+    best = None if best is None else dict(best)  # that of a checkpoint knows where it is from, and cannot be sent
     return {"run": str(run.path), "step": document["step"], "ended": document["ended"], "best": best}

@@ -157,6 +157,17 @@ def test_rows_that_cannot_be_shared_are_refused_once(processes: Nursery, place: 
     assert not (place / "run").exists()
 
 
+def test_a_finished_run_is_left_alone_by_all(processes: Nursery, place: Path) -> None:
+    told = []
+    for _ in range(2):
+        ends = together(processes, place, 2, *TRAIN, "--out", "run", "--resume", "--json", "--set=train.max_steps=26")
+        assert [end.code for end in ends] == [0, 0], [end.err for end in ends]
+        told.append(json.loads(ends[0].out))
+    assert told[0] == told[1]
+    assert told[0]["best"]["step"] == 26
+    assert "nothing to do: the run in run is finished" in ends[0].err
+
+
 def test_what_is_wrong_for_one_process_is_wrong_for_all(processes: Nursery, place: Path) -> None:
     trained(processes, place, 1, "--set=train.max_steps=2")
     ends = together(processes, place, 2, *TRAIN, "--out", "run-1", "--resume", "--set=model.core.hidden=9")
