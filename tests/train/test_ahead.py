@@ -23,6 +23,7 @@ from charrnn.stream.resident import ResidentTokens
 from charrnn.tasks.language import LanguageTask
 from charrnn.train import ahead
 from charrnn.train.ahead import Ahead
+from charrnn.train.precision import LossScale, Precision
 from charrnn.train.standing import Capture, Work, uncaptured
 from charrnn.train.state import TrainState
 from charrnn.train.step import StepResult, advance
@@ -126,6 +127,27 @@ def test_updates_ahead_come_to_what_updates_one_by_one_come_to(
     rates, runner = rates_of(40), ahead_of(task, other, capture)
     assert in_bursts(runner, rates) == at_sight(task, one, rates)
     same(one, other)
+    assert (runner.graphs > 0) == (capture is not None)
+
+
+@pytest.mark.parametrize("capture", [None, taped], ids=["eager", "taped"])
+def test_the_loss_scale_of_updates_ahead_moves_as_that_of_updates_one_by_one(
+    make_task: MakeTask, make_state: MakeState, capture: Capture | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It overflows at first, and again whenever it has doubled too often; what overflows counts as no failure."""
+    monkeypatch.setattr(LossScale, "PATIENCE", 4)
+    monkeypatch.setattr(LossScale, "BEGIN", 2.0**23)
+    task = task_of(make_task)
+    one, other = make_state(task), make_state(task)
+    for state in (one, other):
+        state.precision = Precision.of("fp16", False, CPU)
+        state.model.train()
+    rates, runner = rates_of(40), ahead_of(task, other, capture)
+    expected = at_sight(task, one, rates)
+    assert list(map(repr, in_bursts(runner, rates))) == list(map(repr, expected))  # a NaN equals no other
+    same(one, other)
+    assert one.precision.document() == other.precision.document()
+    assert 2 <= sum(result.overflow for result in expected) < 20
     assert (runner.graphs > 0) == (capture is not None)
 
 
