@@ -137,7 +137,8 @@ def test_the_loss_scale_of_updates_ahead_moves_as_that_of_updates_one_by_one(
     """It overflows at first, and again whenever it has doubled too often; what overflows counts as no failure."""
     monkeypatch.setattr(LossScale, "PATIENCE", 4)
     monkeypatch.setattr(LossScale, "BEGIN", 2.0**23)
-    task = task_of(make_task)
+    train = {"max_steps": 200, "precision": "fp32", "guard": {"skips": 1}}
+    task = make_task(model=MODELS["lstm"], train=train, stream=STREAMS["lanes"])
     one, other = make_state(task), make_state(task)
     for state in (one, other):
         state.precision = Precision.of("fp16", False, CPU)
