@@ -37,11 +37,17 @@ sample: {{length: {characters}, temperature: {temperature}}}
 
 @dataclass(frozen=True)
 class Size:
-    """How large the networks are, how many characters a side writes per round, and where training computes."""
+    """How large the networks and texts are, and where is computed what can be computed on CUDA, too.
+
+    Attributes:
+        characters: what a side that samples writes per round.
+        megabytes: the text that is prepared.
+    """
 
     hidden: int = 512
     embedding: int = 128
     characters: int = 300
+    megabytes: float = 100.0
     device: str = "cpu"
 
 
@@ -54,33 +60,6 @@ def first_character(folder: Path, size: Size) -> Sides:
     """Seconds from the command to the first character that an LSTM has drawn, and of loading torch."""
     command = charrnn("sample", str(trained(folder, "lstm", size)), "--quiet", "--seed", SEED)
     return lambda: seconds_to_draw(command), lambda: seconds(IMPORT_TORCH)
-
-
-def sampling(kind: str, onednn: bool = True) -> Contest:
-    """Characters per second of text from one network: by our sampler, and by `torch.nn`, one character at a time."""
-
-    def contest(folder: Path, size: Size) -> Sides:
-        import torch
-        from peers import PlainTorch
-
-        from charrnn.checkpoint.read import Checkpoint
-        from charrnn.runs.use import open_model
-
-        torch.set_num_threads(1)
-        model = open_model(trained(folder, kind, size), folder)
-        peer = PlainTorch(kind, Checkpoint.open(model.folder).tensors("model"), onednn)
-        check_same(model.network, peer, model.vocabulary.size)
-        options = model.options({})
-
-        def ours() -> int:
-            return len("".join(model.text(options, 0, "error", lambda: None)))
-
-        def other() -> int:
-            return len(peer.write(size.characters, TEMPERATURE))
-
-        return lambda: per_second(ours), lambda: per_second(other)
-
-    return contest
 
 
 def check_same(network: Any, peer: Any, vocabulary: int) -> None:

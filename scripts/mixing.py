@@ -94,8 +94,8 @@ class Concatenated:
         self._plan = stream.plan
         self._fills = {name: filling({name: source}) for name, source in sources.items()}
 
-    def batch(self, step: int, device: Any) -> Any:
-        """The batch of a step."""
+    def batch(self, step: int, device: Any, share: Any = None) -> Any:
+        """The batch of a step; there is no other process to share it with."""
         import torch
         from torch.nn.functional import pad
 

@@ -1,6 +1,6 @@
 """The programs that charrnn is timed against, written as their users write them, on the same weights as ours.
 
-Shapes: V vocabulary; one row, one step at a time.
+Shapes: B texts, H hidden units, V vocabulary; one step at a time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TENSORS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 class PlainTorch:
-    """`torch.nn.LSTM` or `torch.nn.GRU`, called with one character at a time, its state carried.
+    """`torch.nn.LSTM` or `torch.nn.GRU`, called with one character of each text at a time, its state carried.
 
     Args:
         kind: `lstm` or `gru`.
@@ -39,20 +39,28 @@ class PlainTorch:
         self.output.load_state_dict({t: weights[f"head.output.{t}"] for t in ("weight", "bias")})
         self.onednn = onednn
 
-    def step(self, symbol_11: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """The scores of the next symbol, logits_V, and the state after."""
-        y_11H, state = self.core(self.embedding(symbol_11), state)
-        return self.output(y_11H)[0, 0], state
+    def step(self, symbol_B1: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """The scores of the next symbols, logits_BV, and the state after."""
+        y_B1H, state = self.core(self.embedding(symbol_B1), state)
+        return self.output(y_B1H)[:, 0], state
+
+    def to(self, device: str) -> None:
+        """Compute on another device from now on."""
+        for part in (self.embedding, self.core, self.output):
+            part.to(device)
 
     @torch.no_grad()
-    def write(self, length: int, temperature: float) -> list[int]:
-        """`length` symbols, drawn one after the other."""
-        symbol_11, state, drawn = torch.tensor([[START]]), None, []
+    def write(self, texts: int, length: int, temperature: float) -> list[list[int]]:
+        """Texts of `length` symbols, drawn one after the other; whoever shows a text needs each as soon as it is
+        drawn."""
+        symbol_B1, state = torch.full((texts, 1), START, device=self.output.weight.device), None
+        drawn: list[list[int]] = [[] for _ in range(texts)]
         with self.kernels():
             for _ in range(length):
-                logits_V, state = self.step(symbol_11, state)
-                symbol_11 = torch.multinomial(torch.softmax(logits_V / temperature, 0), 1)[None]
-                drawn.append(symbol_11.item())
+                logits_BV, state = self.step(symbol_B1, state)
+                symbol_B1 = torch.multinomial(torch.softmax(logits_BV / temperature, 1), 1)
+                for text, symbol in zip(drawn, symbol_B1[:, 0].tolist(), strict=True):
+                    text.append(symbol)
         return drawn
 
     @torch.no_grad()
@@ -61,8 +69,8 @@ class PlainTorch:
         state, rows = None, []
         with self.kernels():
             for symbol in symbols:
-                logits_V, state = self.step(torch.tensor([[symbol]]), state)
-                rows.append(logits_V.numpy())
+                logits_BV, state = self.step(torch.tensor([[symbol]]), state)
+                rows.append(logits_BV[0].numpy())
         return np.stack(rows)
 
     @contextmanager

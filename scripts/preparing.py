@@ -14,13 +14,10 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-Sides = tuple[Callable[[], float], Callable[[], float]]
+from contests import Sides, Size
 
-MEGABYTES = 100.0
 _SHARE = 10
 _BLOCK = 1_000_000
 _LETTERS = "etaoinshrdlucmfwypvbgkjqxz"
@@ -34,15 +31,9 @@ np.save(sys.argv[2], np.array([number[character] for character in text], np.uint
 """
 
 
-def contest(folder: Path, size: Any = None) -> Sides:
-    """Megabytes of text per second: by `charrnn prepare` on one core, and by a script with a dictionary.
-
-    Args:
-        folder: takes the text, and what is made of it as long as it is timed.
-        size: the other rows' networks, which say nothing here; a number is the size of the text in megabytes.
-    """
-    megabytes = float(size) if isinstance(size, int | float) else MEGABYTES
-    whole, part = written(folder / "ascii.txt", megabytes), written(folder / "part.txt", megabytes / _SHARE)
+def contest(folder: Path, size: Size) -> Sides:
+    """Megabytes of text per second: by `charrnn prepare` on one core, and by a script with a dictionary."""
+    whole, part = written(folder / "ascii.txt", size.megabytes), written(folder / "part.txt", size.megabytes / _SHARE)
 
     def ours() -> float:
         out = folder / "prepared"
@@ -79,17 +70,3 @@ def written(path: Path, megabytes: float) -> Path:
             while (left := size - file.tell()) > 0:
                 file.write(text[:left])
     return path
-
-
-def main() -> None:
-    """Print the figures of three rounds."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        sides = contest(Path(folder), float(sys.argv[1]) if len(sys.argv) > 1 else None)
-        for _ in range(3):
-            print("MB/s: {:.1f} ours, {:.1f} by a dictionary".format(*(side() for side in sides)), flush=True)
-
-
-if __name__ == "__main__":
-    main()

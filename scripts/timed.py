@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 import contests
 import mixing
+import preparing
 import scaling
+import streams
 import training
 import webpage
 from contests import Contest, Size
@@ -53,6 +55,12 @@ def beside(what: str, peer: str, wanted: float | None = None, same: bool = True)
 
 
 ROWS = {
+    "prepare": Row(
+        f"`charrnn prepare` of {SIZE.megabytes:.0f} MB of ASCII, one process, all in all",
+        "a dictionary of characters and a loop, all in all",
+        "MB/s",
+        preparing.contest,
+    ),
     "start-up": Row("`charrnn --help`", TORCH, "s", contests.start_up, 0.25),
     "first-character": Row(
         f"`charrnn sample`, LSTM {NETWORK}, to the first character drawn", TORCH, "s", contests.first_character, 0.5
@@ -61,20 +69,28 @@ ROWS = {
         f"sampler, LSTM {NETWORK}",
         "`torch.nn.LSTM`, one character at a time",
         "characters/s",
-        contests.sampling("lstm"),
-        5.0,
+        streams.sampling("lstm"),
+        6.0,
+        on_cuda=True,
+    ),
+    "sampling-many": Row(
+        f"sampler, 64 texts at once, LSTM {NETWORK}",
+        "`torch.nn.LSTM`, one character of each at a time",
+        CHARACTERS,
+        streams.sampling("lstm", 64),
+        on_cuda=True,
     ),
     "sampling-lstm-plain": Row(
         f"sampler, LSTM {NETWORK}",
         "the same with oneDNN switched off",
         "characters/s",
-        contests.sampling("lstm", onednn=False),
+        streams.sampling("lstm", onednn=False),
     ),
     "sampling-gru": Row(
         f"sampler, GRU {NETWORK}",
         "`torch.nn.GRU`, one character at a time",
         "characters/s",
-        contests.sampling("gru"),
+        streams.sampling("gru"),
     ),
     **{
         f"train-{name}": Row(

@@ -9,7 +9,12 @@ from timed import ROWS, SIZE
 
 Records = dict[str, dict[str, Any]]
 
-UNITS = {"s": (".2f", "below"), "ms": (".2f", "below"), "characters/s": (",.0f", "at least")}
+UNITS = {
+    "s": (".2f", "below"),
+    "ms": (".2f", "below"),
+    "characters/s": (",.0f", "at least"),
+    "MB/s": (".0f", "at least"),
+}
 """How a figure is written, and on which side of what is wanted its ratio should lie."""
 HOW_TO_READ = """\
 # Speed, side by side
@@ -23,10 +28,13 @@ in each round, where both sides met the same load; shown are the median, the low
 once before the first round, so files come from memory.
 
 The first character is the first that the model has drawn, read from a pipe, not the seed that is printed in front of
-it. The sampling rows write text, one stream, with temperature, drawing and all; both sides hold the same weights, and
-before they are timed their scores for the same characters must agree to 1e-5. On a CPU PyTorch leaves `torch.nn.LSTM`
+it. The sampling rows write text, with temperature, drawing and all; both sides hold the same weights, and before they
+are timed their scores for the same characters must agree to 1e-5. On a CPU PyTorch leaves `torch.nn.LSTM`
 to oneDNN, which lays the matrices out anew at every call: good for sequences, dear for one character. The row in which
 that is switched off shows what is left of the ratio without it.
+
+Preparing a text is timed as whole commands: ours counts, encodes and writes, with digests of what was read and written,
+and flushes all to the disk; the other is a script that looks up each character, on a tenth of the text.
 
 The page row writes in a browser what `charrnn sample` writes in NumPy, from the same weights; that both compute the
 same is a test (`tests/export/`). What is wanted of the page is 200 characters per second.

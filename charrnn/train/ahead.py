@@ -103,7 +103,8 @@ class Ahead:
             self._lanes = {name: tensor.detach().clone() for name, tensor in state.lanes.items()}
             state.lanes = self._lanes
         kept = [value for slots in state.optimizer.state.values() for value in slots.values()]
-        tensors = [*state.model.parameters(), *state.model.buffers(), *self._lanes.values(), *kept]
+        lasting = [*self._lanes.values(), *kept, *state.precision.numbers]
+        tensors = [*state.model.parameters(), *state.model.buffers(), *lasting]
         places = (state.seed, *(tensor.data_ptr() for tensor in tensors if isinstance(tensor, Tensor)))
         if places != self._places:
             self._places = places

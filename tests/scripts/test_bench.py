@@ -34,7 +34,7 @@ from charrnn.runs.use import open_model
 from charrnn.scratch.network import StepNetwork
 
 PAIRS = [(1.0, 10.0), (4.0, 5.0), (3.0, 2.0)]
-TINY = contests.Size(hidden=8, embedding=4, characters=5)
+TINY = contests.Size(hidden=8, embedding=4, characters=5, megabytes=0.1)
 
 
 def row(unit: str, wanted: float | None) -> Row:

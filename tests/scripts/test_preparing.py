@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import preparing
 import pytest
+from contests import Size
 
 
 def test_both_sides_read_the_text_and_leave_it_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +24,7 @@ def test_both_sides_read_the_text_and_leave_it_alone(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(preparing.shutil, "rmtree", removed)
     monkeypatch.setattr(Path, "unlink", unlinked)
-    ours, other = preparing.contest(tmp_path, 0.3)
+    ours, other = preparing.contest(tmp_path, Size(megabytes=0.3))
     assert ours() > 0
     assert other() > 0
     assert seen == {"ours": 300_000, "other": 30_000}
