@@ -108,18 +108,21 @@ def loaded(folder: Path, lanes: int, hidden: int, steps: int) -> Any:
 
 
 def batches(folder: Path, hidden: int) -> dict[str, float]:
-    """How long a process works on the batch of all, of which it takes its rows, at two numbers of lanes."""
+    """How long a process works on its rows of a batch, one of as many as the plan has, at two numbers of lanes."""
     import torch
 
     from charrnn.corpus.tokens import TokenCorpus
     from charrnn.tasks.language import LanguageTask
+
+    def own(rows: int) -> slice:
+        return slice(0, max(1, rows // terabyte_page.Plan().ranks))
 
     corpus = TokenCorpus.open(next((folder / "corpora").glob("text*")))
     found: dict[str, float] = {}
     for name, lanes in (("few", 64), ("many", 1024)):
         stream = LanguageTask(loaded(folder, lanes, hidden, 1).config, corpus, {}).stream("train")
         assert stream is not None
-        seconds = timed(_nth(lambda step, of=stream: of.batch(step % of.steps_per_epoch, torch.device("cpu"))))
+        seconds = timed(_nth(lambda step, of=stream: of.batch(step % of.steps_per_epoch, torch.device("cpu"), own)))
         found |= {f"{name}_tokens": lanes * 40, f"{name}_seconds": seconds}
     return found
 

@@ -222,7 +222,7 @@ def updating(record: dict[str, Any], plan: Plan, assumed: Assumed, step: dict[st
         (
             "making the batch",
             f"{cost_of_token(batch) * 1e9:.1f} ns of a token of the whole batch",
-            f"× {tokens:,} tokens: each process makes the batch of all, and takes its rows",
+            f"× {tokens:,} tokens: each process knows the plan of all rows, and reads its own",
             span(step["batch"]),
         ),
         (
