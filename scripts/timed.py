@@ -103,6 +103,13 @@ ROWS = {
         )
         for name, shape in SHAPES.items()
     },
+    "train-a-bf16": Row(
+        TRAIN.format(f"{shaped(A)}, `train.precision: bf16`"),
+        "the loop around `torch.nn`, in fp32",
+        CHARACTERS,
+        training.against("torch", replace(A, precision="bf16")),
+        on_cuda=True,
+    ),
     "train-a-autocast": beside("the loop in bfloat16, by autocast", "torch-autocast"),
     "train-a-cells": beside("a loop around `torch.nn.LSTMCell`", "torch-cells"),
     "train-a-keras": beside("stateful Keras 3 on JAX", "keras", 1.0),
@@ -151,6 +158,15 @@ WANTED_ON_CUDA = {"train-a": 3.0, "train-a-kernel": 0.8}
 """The ratios that are wanted on a GPU."""
 
 
+def has_bf16() -> bool:
+    """Whether training in bfloat16 is not refused on this processor."""
+    import torch
+
+    from charrnn.runs.hardware import hardware_of
+
+    return "bf16" in hardware_of(torch.device("cpu")).reduced
+
+
 def impossible(name: str, device: str) -> str | None:
     """Why a row cannot be timed here; None where it can."""
     row = ROWS[name]
@@ -158,6 +174,8 @@ def impossible(name: str, device: str) -> str | None:
         return "it is of a CPU alone"
     if row.contest is webpage.writing and webpage.CHROMIUM is None:
         return "there is no Chromium here"
+    if name == "train-a-bf16" and device == "cpu" and not has_bf16():
+        return "this processor has no units for bfloat16"
     if name in ELSEWHERE and training.PYTHON not in os.environ:
         return f"{training.PYTHON} names no Python that has JAX and Keras"
     return None

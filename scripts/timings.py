@@ -71,10 +71,20 @@ again. A ratio in brackets is that of a row above.
 - **A table of gates** in place of the first layer's input product would save {table} % of the arithmetic, and
   needs kernels of one's own; oneDNN's are faster than what NumPy or PyTorch's single operations leave. Not done. In
   sampling, where the kernels are our own, it is done.
-- **bfloat16 without units for it** is emulated [{train-a-autocast}]: refused on such a CPU.
-- **Sampling** moves the weights once per character; the sampler reads each once, in the order in which they lie, and no
-  kernel packs them anew. An engine in 8-bit integers would move a quarter of the bytes. NumPy has no such product, and
-  what is asked of it, ten times the loop, the sampler in fp32 does [{sampling-lstm}].
+- **bfloat16** is emulated where a processor has no units for it, at a third of the speed of fp32 by others' figures:
+  refused there. Where it has them, `train.precision: bf16` is worth a try [{train-a-bf16}], as is autocast in a loop of
+  one's own, which `charrnn train` in fp32 is held against in [{train-a-autocast}]. `auto` keeps fp32 on a CPU: what a
+  config comes to should not depend on whose processor it is.
+- **Sampling** moves the weights once per character; the sampler reads each once, in the order in which they lie, and
+  no kernel packs them anew. Many texts share that reading [{sampling-many}]. In 8-bit integers a quarter of the bytes
+  would move; NumPy has no such product. onnxruntime has one, and the graph that `charrnn export --int8` writes does a
+  step in less time than ours; but it would be a second engine, with another package to install and to load, and what
+  is asked of it, ten times the loop, the sampler in fp32 does alone [{sampling-lstm}]. So it is an export, and no
+  engine.
+- **Preparing** a text was bound by Python's way of reading: every block became a string and then bytes again. Blocks
+  of ASCII are now looked up as they are, symbols that were seen often enough are counted no more, and where no corpus
+  can be there yet the text is not read once more for its digest [{prepare}]. What is left is the two digests, SHA-256
+  of what is read and of what is written, and the disk.
 - **A state that is carried costs nothing** [{stateful}]: an epoch in lanes reads as many characters per second as the
   same chunks shuffled.
 """

@@ -32,6 +32,7 @@ train:
   schedule: {{kind: constant}}
   device: {device}
   threads: 1
+  precision: {precision}
   tensorboard: false
   save: {{every: 1000000}}
 evaluate: {{every: 1000000}}
@@ -51,6 +52,7 @@ class Shape:
     Attributes:
         kind: of the layers.
         share: the hidden units of the bench's networks are divided by this.
+        precision: that of charrnn; peers compute in fp32, or in what they are named after.
     """
 
     lanes: int = 64
@@ -59,6 +61,7 @@ class Shape:
     share: int = 1
     layers: int = 2
     steps: int = 24
+    precision: str = "auto"
 
 
 LEARNING = Shape(lanes=32, chunk=64, share=2, layers=1, steps=200)

@@ -134,7 +134,11 @@ def test_every_row_runs_with_networks_of_the_size_that_it_names(
     monkeypatch.setattr(training, "LEARNED", 5.0)
     monkeypatch.setattr(training, "run", in_this_process)
     found = dict(bench.measure(bench.possible("cpu"), 1, TINY, tmp_path))
-    left_out = {"page-lstm": webpage.CHROMIUM, **dict.fromkeys(timed.ELSEWHERE, os.environ.get(training.PYTHON))}
+    left_out = {
+        "page-lstm": webpage.CHROMIUM,
+        "train-a-bf16": timed.has_bf16(),
+        **dict.fromkeys(timed.ELSEWHERE, os.environ.get(training.PYTHON)),
+    }
     assert list(found) == [name for name in bench.ROWS if left_out.get(name, True)]
     assert all(len(one["ratios"]) == 1 and one["ratio"] > 0 for one in found.values())
     assert len(timings.table(found).splitlines()) == 2 + len(found)
