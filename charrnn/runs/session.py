@@ -74,16 +74,16 @@ class Session:
             _refuse_blindness(task)
             origin = origin_of(config) if self.checkpoint is None else None
             pretrained = pretrained_of(task) if self.checkpoint is None else None
-            plan = make_plan(config.train, _former_plan(self.checkpoint), world.size)
+            former = _former_plan(self.checkpoint)
+            plan = make_plan(config.train, former, world.size)
             device = apply_plan(plan)
             plan = with_step(with_tokens(plan, task), config)
             sampler = sampler_for(task, self.interrupt)
             events = tensorboard.wanted(config.train.tensorboard)
             stream = training_stream(task)
             refuse_uneven(stream, world)
-            plan = with_scan(plan, config, stream, _former_plan(self.checkpoint))
+            plan = with_scan(plan, config, stream, former)
         plan = replace(plan, scan=world.told(plan.scan))  # it may be measured, and all must compute alike
-        former = _former_plan(self.checkpoint)
         begin = partial(new_state, task, device, origin, pretrained=pretrained)
         plan = with_way(plan, task, stream, begin, self.console.note, former, world)
         with world.agreeing():
@@ -117,15 +117,15 @@ class Session:
                 world,
                 ahead=ahead_of(plan, task, state, stream, self.console.note),
             )
-            self._say_steps(plan)
+            self._say_steps(plan, former)
             steps = training.steps, stream.steps_per_epoch
             self.console.start(self.run.path, parameters_of(state.model), *steps, str(device))
             training.run()
         return state
 
-    def _say_steps(self, plan: Plan) -> None:
+    def _say_steps(self, plan: Plan, former: dict[str, Any] | None) -> None:
         """Tell how updates are done, where that is a question."""
-        told = say_step(plan, self.loaded.config, _former_plan(self.checkpoint))
+        told = say_step(plan, self.loaded.config, former)
         if told is not None:
             self.console.note(told)
 
