@@ -36,10 +36,10 @@ MESSAGES = f"update of a classifier, GRU {SIZE.hidden // 4}, {{}} rows of {mixin
 CHARACTERS = "characters/s"
 TRAIN = "`charrnn train`, {}"
 A = Shape()
-B = replace(A, chunk=128, steps=12)
-C = replace(A, share=2)
-D = replace(B, lanes=128, steps=8)
-E = Shape(lanes=64, chunk=784, kind="elman", share=4, layers=1, steps=12)
+B = replace(A, chunk=128, steps=6)
+C = replace(A, share=2, steps=24)
+D = replace(B, lanes=128, steps=4)
+E = Shape(lanes=64, chunk=784, kind="elman", share=4, layers=1, steps=4)
 SHAPES = {"a": A, "b": B, "c": C, "d": D, "e": E}
 
 
