@@ -6,12 +6,13 @@ is first asked for, and may be a link to a file on another disk.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -21,6 +22,11 @@ from charrnn.corpus.manifest import TOKENS, FileRecord, damaged, part_name
 from charrnn.text.blocks import read_errors
 
 Ids = NDArray[np.unsignedinteger[Any]]
+
+KEPT = 256 << 20
+"""Of a corpus of fewer bytes the system may keep all in memory: it is about to be trained on."""
+
+_AT_ONCE = 16 << 20
 
 
 def spans(part_bytes: int | None, begin: int, end: int) -> Iterator[tuple[str, int, int]]:
@@ -48,6 +54,14 @@ def read_span(folder: Path, part_bytes: int | None, begin: int, end: int) -> byt
     return b"".join(found)
 
 
+def let_go(file: BinaryIO, upto: int) -> None:
+    """Let the system write a file up to `upto` to the disk now (0: all of it) and use its memory for what comes. To find
+    new memory for all of a large file costs more than its digest, and a disk that writes in the end is idle until then.
+    """
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file.fileno(), 0, upto, os.POSIX_FADV_DONTNEED)
+
+
 class TokenWriter:
     """Writes tokens one after the other, into one file or into parts.
 
@@ -63,6 +77,7 @@ class TokenWriter:
         self._folder, self._part_bytes = folder, part_bytes
         self._files: dict[str, HashedFile] = {}
         self._open = ExitStack()
+        self._current: BinaryIO | None = None
         self.written = 0
 
     def __enter__(self) -> Self:
@@ -79,6 +94,8 @@ class TokenWriter:
         for name, _, size in spans(self._part_bytes, begin, begin + len(data)):
             self._file(name).write(data[self.written - begin : self.written - begin + size])
             self.written += size
+        if self.written > KEPT and begin // _AT_ONCE != self.written // _AT_ONCE and self._current is not None:
+            let_go(self._current, 0)
 
     @property
     def records(self) -> dict[str, FileRecord]:
@@ -88,7 +105,8 @@ class TokenWriter:
     def _file(self, name: str) -> HashedFile:
         if name not in self._files:
             self._open.close()  # the part in front of it is complete
-            self._files[name] = HashedFile(self._open.enter_context((self._folder / name).open("wb")))
+            self._current = self._open.enter_context((self._folder / name).open("wb"))
+            self._files[name] = HashedFile(self._current)
         return self._files[name]
 
 

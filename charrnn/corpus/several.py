@@ -35,6 +35,11 @@ _HELD = 2
 """So many pieces a worker holds at most before it waits for their places."""
 
 
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class Jobs:
     """How many processes read a large text.
@@ -46,7 +51,7 @@ class Jobs:
         piece: about how many bytes one reads at a time.
     """
 
-    count: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
+    count: int = field(default_factory=cores)
     least: int = 128 << 20
     slow: int = 16 << 20
     piece: int = 8 << 20

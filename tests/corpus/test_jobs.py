@@ -12,6 +12,7 @@ from subprocess import Popen
 from typing import Any
 
 import pytest
+from crewing import Here
 
 from charrnn.config.schema.corpus import Corpus
 from charrnn.corpus import crew as crew_module
@@ -20,7 +21,7 @@ from charrnn.corpus.counting import Given
 from charrnn.corpus.crew import Crew
 from charrnn.corpus.prepare import prepare
 from charrnn.corpus.ready import Prepared
-from charrnn.corpus.several import Jobs
+from charrnn.corpus.several import Jobs, cores
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import CharRnnError, DataError, DiskFullError, Interrupted, PeerError
 from charrnn.text.vocabulary import Vocabulary
@@ -47,32 +48,6 @@ def source(tmp_path: Path) -> None:
     for number in range(6):
         (folder / f"d{number}.txt").write_text(f"short {number}", encoding="utf-8")
     (folder / "e.txt").write_text("no line ends here " * 30, encoding="utf-8")
-
-
-class Here:
-    """A member of a crew that is no process: it answers at once, through a pipe that is always ready."""
-
-    def __init__(self, settings: Corpus) -> None:
-        self.worker = worker_module.Worker(settings)
-        self.line, other = os.pipe()
-        os.write(other, b"x")
-        os.close(other)
-        self.busy = False
-
-    def ask(self, name: str, *given: Any) -> None:
-        self.found, self.busy = worker_module._answer(getattr(self.worker, name), given), True
-
-    def answer(self) -> Any:
-        self.busy = False
-        kind, value = self.found
-        if kind == "error":
-            raise value
-        assert kind == "done", value
-        return value
-
-    def end(self) -> None:
-        os.close(self.line)
-        self.worker.close()
 
 
 @pytest.fixture
@@ -334,4 +309,4 @@ def test_small_texts_are_read_by_one() -> None:
     assert [two.enough(settings, 50) for settings in (char, word, formed)] == [False, True, True]
     assert [two.enough(settings, 100) for settings in (char, word, formed)] == [True, True, True]
     assert not Jobs(1, least=1).enough(char, 10)
-    assert Jobs().count == len(os.sched_getaffinity(0))
+    assert Jobs().count == cores() >= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -11,15 +12,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from crewing import Here
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charrnn.corpus import crew, parts, placing
 from charrnn.corpus.manifest import Manifest
 from charrnn.corpus.parts import PartedTokens, read_span, spans
 from charrnn.corpus.ready import Prepared
+from charrnn.corpus.several import Jobs
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import DataError
 from charrnn.runs.findings import corpus_finding, is_corpus
+from charrnn.text import blocks
 
 Prepare = Callable[..., Prepared[TokenCorpus]]
 TEXT = "Das Mädchen\r\nging über die Straße.\n" * 20
@@ -222,3 +227,26 @@ def test_a_manifest_whose_parts_cannot_be(parted: Path, change: Callable[[dict[s
 def test_what_is_left_of_a_corpus_in_parts_is_known_as_one(parted: Path) -> None:
     (parted / "manifest.json").unlink()
     assert is_corpus(parted)
+
+
+def test_the_memory_of_large_files_is_let_go(
+    prepared: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one process and by several; the corpus is the same, and a small one is kept."""
+    advised: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda file, start, count, advice: advised.append((start, count)))
+    small = prepared(TEXT).corpus
+    assert advised == []
+    for module in (parts, placing):
+        monkeypatch.setattr(module, "KEPT", 100)
+        monkeypatch.setattr(module, "_AT_ONCE", 200)
+    monkeypatch.setattr(blocks, "BLOCK", 50)
+    monkeypatch.setattr(placing, "BLOCK", 50)
+    one = prepared(given={"out": tmp_path / "1"}).corpus
+    assert advised == [(0, 0)] * 3
+    monkeypatch.setattr(crew, "Member", Here)
+    several = prepared(given={"out": tmp_path / "2", "jobs": Jobs(2, least=1, piece=100)}).corpus
+    assert [start for start, _ in advised] == [0] * 6
+    assert [count // 200 for _, count in advised[3:]] == [1, 2, 3]
+    for corpus in (one, several):
+        assert (corpus.folder / "tokens.bin").read_bytes() == (small.folder / "tokens.bin").read_bytes()
