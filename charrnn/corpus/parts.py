@@ -55,8 +55,10 @@ def read_span(folder: Path, part_bytes: int | None, begin: int, end: int) -> byt
 
 
 def let_go(file: BinaryIO, upto: int) -> None:
-    """Let the system write a file up to `upto` to the disk now (0: all of it) and use its memory for what comes. To find
-    new memory for all of a large file costs more than its digest, and a disk that writes in the end is idle until then.
+    """Let the system write a file up to `upto` to the disk now (0: all of it), and use its memory for what comes.
+
+    To find new memory for all of a large file costs more than its digest, and a disk that writes in the end is idle
+    until then.
     """
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(file.fileno(), 0, upto, os.POSIX_FADV_DONTNEED)
