@@ -52,7 +52,7 @@ class Jobs:
     """
 
     count: int = field(default_factory=cores)
-    least: int = 128 << 20
+    least: int = 256 << 20
     slow: int = 16 << 20
     piece: int = 8 << 20
 
