@@ -19,7 +19,7 @@ PHASES = {
     "prepare": ("charrnn.corpus.build", "Build._encode", 1),
     "step": ("charrnn.train.loop", "advance", 6),
     "evaluation": ("charrnn.train.evaluate", "_read", 1),
-    "sampling": ("charrnn.sample.decode", "draw", 3),
+    "sampling": ("charrnn.sample.stream", "draw", 3),
     "checkpoint": ("charrnn.files.atomic", "_swap", 2),
     "pointer": ("charrnn.runs.folder", "write_text", 3),
     "preparing items": ("charrnn.corpus.labelled_build", "LabelledWriter", 1),

@@ -133,8 +133,10 @@ def test_every_row_runs_with_networks_of_the_size_that_it_names(
 ) -> None:
     monkeypatch.setattr(training, "LEARNED", 5.0)
     monkeypatch.setattr(training, "run", in_this_process)
-    found = dict(bench.measure(bench.possible("cpu"), 1, TINY, tmp_path))
-    left_out = {
+    # Two processes take long to begin; what they time is tested with the plan for a terabyte.
+    found = dict(bench.measure([row for row in bench.possible("cpu") if row != "two-processes"], 1, TINY, tmp_path))
+    left_out: dict[str, object] = {
+        "two-processes": False,
         "page-lstm": webpage.CHROMIUM,
         "train-a-bf16": timed.has_bf16(),
         **dict.fromkeys(timed.ELSEWHERE, os.environ.get(training.PYTHON)),
