@@ -65,16 +65,15 @@ again. A ratio in brackets is that of a row above.
   [{train-a-cells}].
 - **What lay beside the kernels was the kernel of the machine.** glibc hands every block above 128 KiB back to Linux,
   which clears its pages anew at every update. Expected from others' figures: a fifth or less. Kept:
-  `charrnn/runs/allocator.py`, the greater part of [{train-a}]. The layers of smaller networks gain less [{train-c}].
+  `charrnn/runs/allocator.py`, the greater part of [{train-a}]. Smaller networks gain more by it [{train-c}].
 - **Two threads of half the lanes each** (a Python thread per half, one thread in each kernel) were no faster than one
   batch on two threads, so they are not here; two processes are (`two-processes` [{two-processes}]).
 - **A table of gates** in place of the first layer's input product would save {table} % of the arithmetic, and
   needs kernels of one's own; oneDNN's are faster than what NumPy or PyTorch's single operations leave. Not done. In
   sampling, where the kernels are our own, it is done.
 - **bfloat16** is emulated where a processor has no units for it, at a third of the speed of fp32 by others' figures:
-  refused there. Where it has them, `train.precision: bf16` is worth a try [{train-a-bf16}], as is autocast in a loop of
-  one's own, which `charrnn train` in fp32 is held against in [{train-a-autocast}]. `auto` keeps fp32 on a CPU: what a
-  config comes to should not depend on whose processor it is.
+  refused there. Where it has them, `train.precision: bf16` is worth a try [{train-a-bf16}]. `auto` keeps fp32 on a CPU:
+  what a config comes to should not depend on whose processor it is.
 - **Sampling** moves the weights once per character; the sampler reads each once, in the order in which they lie, and
   no kernel packs them anew. Many texts share that reading [{sampling-many}]. In 8-bit integers a quarter of the bytes
   would move; NumPy has no such product. onnxruntime has one, and the graph that `charrnn export --int8` writes does a
