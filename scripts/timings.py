@@ -41,8 +41,8 @@ same is a test (`tests/export/`). What is wanted of the page is 200 characters p
 
 The training rows begin with the same weights and read the same batches on both sides, and Adam takes the same updates:
 the mean losses of both halves must agree to 0.01, or nothing is timed. The text is random. A row's figure is that of
-the second half of its updates. What most scripts are is the loop around `torch.nn`; the kernels alone, and the matrix
-products alone, are what an update cannot be faster than. The row until-learned counts all seconds from a command to its
+the second half of its updates. Each side has one core to itself, as XLA does not heed a wish for one thread. What most
+scripts are is the loop around `torch.nn`; the kernels alone, and the matrix products alone, say what there is to gain. The row until-learned counts all seconds from a command to its
 end.
 
 In the row of two processes both sides train the same network on the same batches, by gloo on one machine; twice the
@@ -59,10 +59,10 @@ The method: two numbers first, the arithmetic of the work and the bytes that it 
 again. A ratio in brackets is that of a row above.
 
 - **Training on a CPU is bound by matrix products.** A character costs this LSTM {flop} MFLOP forward and backward. The
-  loop around `torch.nn.LSTM` spends nearly all of its time inside oneDNN's two kernels, and these work at the rate of
-  its products: `charrnn train` writes [{train-a-products}] of what the bare products would allow, and
-  [{train-a-kernel}] of the bare kernels. So there is little to gain in kernels, and a loop of cells loses
-  [{train-a-cells}].
+  loop around `torch.nn.LSTM` spends nearly all of its time inside oneDNN's two kernels. The same products, one after the
+  other by `torch.matmul`, are no faster than all of `charrnn train` [{train-a-products}]: oneDNN packs the matrices once
+  for all steps. Beside its kernels alone stands [{train-a-kernel}]. So there is little to gain in kernels; a loop of
+  cells is slower by [{train-a-cells}].
 - **What lay beside the kernels was the kernel of the machine.** glibc hands every block above 128 KiB back to Linux,
   which clears its pages anew at every update. Expected from others' figures: a fifth or less. Kept:
   `charrnn/runs/allocator.py`, the greater part of [{train-a}]. Smaller networks gain more by it [{train-c}].

@@ -172,6 +172,16 @@ def test_a_peer_that_learns_something_else_is_not_timed() -> None:
         training.check_same("torch", [4.0, 3.0], [4.0, float("nan")])
 
 
+def test_what_is_timed_has_one_core(tmp_path: Path) -> None:
+    before = os.sched_getaffinity(0)
+    seen = "import os; print(len(os.sched_getaffinity(0)), file=open('seen', 'w'))"
+    assert training.run([sys.executable, "-c", seen], tmp_path) > 0.0
+    assert (tmp_path / "seen").read_text() == "1\n"
+    assert os.sched_getaffinity(0) == before
+    with pytest.raises(SystemExit, match="exit code 3"):
+        training.run([sys.executable, "-c", "raise SystemExit(3)"], tmp_path)
+
+
 def test_what_has_not_learned_is_not_timed() -> None:
     training.check_learned(training.LEARNED)
     with pytest.raises(SystemExit, match="should be"):
