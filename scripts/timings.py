@@ -39,11 +39,11 @@ and flushes all to the disk; the other is a script that looks up each character,
 The page row writes in a browser what `charrnn sample` writes in NumPy, from the same weights; that both compute the
 same is a test (`tests/export/`). What is wanted of the page is 200 characters per second.
 
-The training rows begin with the same weights and read the same batches on both sides, and Adam takes the same updates:
-the mean losses of both halves must agree to 0.01, or nothing is timed. The text is random. A row's figure is that of
-the second half of its updates. Each side has one core to itself, as XLA does not heed a wish for one thread. What most
-scripts are is the loop around `torch.nn`; the kernels alone, and the matrix products alone, say what there is to gain. The row until-learned counts all seconds from a command to its
-end.
+The training rows begin with the same weights and read the same batches on both sides, and Adam takes the same
+updates: the mean losses of both halves must agree to 0.01, or nothing is timed. The text is random. A row's figure is
+that of the second half of its updates. Each side has one core to itself, as XLA does not heed a wish for one thread.
+What most scripts are is the loop around `torch.nn`; the kernels alone, and the matrix products alone, say what there
+is to gain. The row until-learned counts all seconds from a command to its end.
 
 In the row of two processes both sides train the same network on the same batches, by gloo on one machine; twice the
 rate would be perfect, and 1.8 times is wanted. Timed are the last twelve updates of twenty-four.
@@ -58,34 +58,34 @@ LOG = """\
 The method: two numbers first, the arithmetic of the work and the bytes that it moves; a prediction; one change; the row
 again. A ratio in brackets is that of a row above.
 
-- **Training on a CPU is bound by matrix products.** A character costs this LSTM {flop} MFLOP forward and backward. The
-  loop around `torch.nn.LSTM` spends nearly all of its time inside oneDNN's two kernels. The same products, one after the
-  other by `torch.matmul`, are no faster than all of `charrnn train` [{train-a-products}]: oneDNN packs the matrices once
-  for all steps. Beside its kernels alone stands [{train-a-kernel}]. So there is little to gain in kernels; a loop of
-  cells is slower by [{train-a-cells}].
-- **What lay beside the kernels was the kernel of the machine.** glibc hands every block above 128 KiB back to Linux,
-  which clears its pages anew at every update. Expected from others' figures: a fifth or less. Kept:
+- **Training on a CPU is bound by matrix products.** A character costs this LSTM {flop} MFLOP forward and backward.
+  The loop around `torch.nn.LSTM` spends nearly all of its time inside oneDNN's two kernels. The same products, one
+  after the other by `torch.matmul`, are no faster than all of `charrnn train` [{train-a-products}]: oneDNN packs
+  the matrices once for all steps. Beside its kernels alone stands [{train-a-kernel}]. So there is little to gain in
+  kernels; a loop of cells is slower by [{train-a-cells}].
+- **What lay beside the kernels was the kernel of the machine.** glibc hands every block above 128 KiB back to
+  Linux, which clears its pages anew at every update. Expected from others' figures: a fifth or less. Kept:
   `charrnn/runs/allocator.py`, the greater part of [{train-a}]. Smaller networks gain more by it [{train-c}].
-- **Two threads of half the lanes each** (a Python thread per half, one thread in each kernel) were no faster than one
-  batch on two threads, so they are not here; two processes are (`two-processes` [{two-processes}]).
-- **A table of gates** in place of the first layer's input product would save {table} % of the arithmetic, and
-  needs kernels of one's own; oneDNN's are faster than what NumPy or PyTorch's single operations leave. Not done. In
+- **Two threads of half the lanes each** (a Python thread per half, one thread in each kernel) were no faster than
+  one batch on two threads, so they are not here; two processes are (`two-processes` [{two-processes}]).
+- **A table of gates** in place of the first layer's input product would save {table} % of the arithmetic, and needs
+  kernels of one's own; oneDNN's are faster than what NumPy or PyTorch's single operations leave. Not done. In
   sampling, where the kernels are our own, it is done.
-- **bfloat16** is emulated where a processor has no units for it, at a third of the speed of fp32 by others' figures:
-  refused there. Where it has them, `train.precision: bf16` is worth a try [{train-a-bf16}]. `auto` keeps fp32 on a CPU:
-  what a config comes to should not depend on whose processor it is.
-- **Sampling** moves the weights once per character; the sampler reads each once, in the order in which they lie, and
-  no kernel packs them anew. Many texts share that reading [{sampling-many}]. In 8-bit integers a quarter of the bytes
-  would move; NumPy has no such product. onnxruntime has one, and the graph that `charrnn export --int8` writes does a
-  step in less time than ours; but it would be a second engine, with another package to install and to load, and what
-  is asked of it, ten times the loop, the sampler in fp32 does alone [{sampling-lstm}]. So it is an export, and no
-  engine.
-- **Preparing** a text was bound by Python's way of reading: every block became a string and then bytes again. Blocks
-  of ASCII are now looked up as they are, symbols that were seen often enough are counted no more, and where no corpus
-  can be there yet the text is not read once more for its digest [{prepare}]. What is left is the two digests, SHA-256
-  of what is read and of what is written, and the disk.
-- **A state that is carried costs nothing** [{stateful}]: an epoch in lanes reads as many characters per second as the
-  same chunks shuffled.
+- **bfloat16** is emulated where a processor has no units for it, at a third of the speed of fp32 by others'
+  figures: refused there. Where it has them, `train.precision: bf16` is worth a try [{train-a-bf16}]. `auto` keeps
+  fp32 on a CPU: what a config comes to should not depend on whose processor it is.
+- **Sampling** moves the weights once per character; the sampler reads each once, in the order in which they lie,
+  and no kernel packs them anew. Many texts share that reading [{sampling-many}]. In 8-bit integers a quarter of the
+  bytes would move; NumPy has no such product. onnxruntime has one, and the graph that `charrnn export --int8`
+  writes does a step in less time than ours; but it would be a second engine, with another package to install and to
+  load, and what is asked of it, ten times the loop, the sampler in fp32 does alone [{sampling-lstm}]. So it is an
+  export, and no engine.
+- **Preparing** a text was bound by Python's way of reading: every block became a string and then bytes again.
+  Blocks of ASCII are now looked up as they are, symbols that were seen often enough are counted no more, and where
+  no corpus can be there yet the text is not read once more for its digest [{prepare}]. What is left is the two
+  digests, SHA-256 of what is read and of what is written, and the disk.
+- **A state that is carried costs nothing** [{stateful}]: an epoch in lanes reads as many characters per second as
+  the same chunks shuffled.
 """
 WAITING = {
     "2 × 512, 64 lanes of 40: 4 million characters per second, three times the loop, 80 % of the bare kernels": (
