@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo course test check lint format schema results readme bench soak schedules clean distclean
+.PHONY: help setup demo course test test-all check lint format schema results readme bench soak schedules clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,10 @@ demo: setup  ## prepare the built-in corpus, train a small LSTM, compare it with
 course: setup  ## train every row of docs/results.md (hours; goes on where it stopped; QUICK=1: a few steps of each)
 	@$(BIN)/python scripts/results.py course $(if $(QUICK),--quick)
 
-test: setup  ## run all tests
+test: setup  ## run all tests but three that try a little of every row of the scripts
+	$(PYTEST) -m 'not long'
+
+test-all: setup  ## run these, too
 	$(PYTEST)
 
 check: lint  ## lint, types, import floors and the quick tests

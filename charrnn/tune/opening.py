@@ -47,13 +47,14 @@ def open_study(folder: Path, config: Config, corpus_digest: str) -> tuple[Study,
         )
     if RunFolder(folder).used:
         raise UsageError("this folder holds a run", where=folder, hint="choose another folder with --out")
-    make_folder(folder / TRIALS)
+    make_folder(folder)
     with held(folder / CLAIM):
         sweep(folder)
-        sweep(folder / TRIALS)
         storage = open_journal(journal)
         with journal_errors(journal):
             begun = _begun(storage, {"config": config.model_dump(mode="json"), "corpus": corpus_digest})
+        make_folder(folder / TRIALS)  # after the journal, by which whoever comes next knows the folder for a study's
+        sweep(folder / TRIALS)
     before, now = flatten(former_config(begun, "the study", journal)), flatten(config)
     changes = accepted_changes(
         before, now, fixed_unless(_is_free), "the study", folder, "begin another study with --out DIR"

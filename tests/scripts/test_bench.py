@@ -128,6 +128,7 @@ def in_this_process(command: list[str], place: Path) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_every_row_runs_with_networks_of_the_size_that_it_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,6 +109,7 @@ REAL = measure.charrnn
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_every_row_runs_for_a_few_steps(checkout: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "charrnn", in_this_process)
     monkeypatch.setattr(labels, "charrnn", in_this_process)

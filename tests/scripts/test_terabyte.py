@@ -126,6 +126,7 @@ def test_the_page_is_what_the_record_gives() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_everything_is_measured_small(tmp_path: Path) -> None:
     found = terabyte.measured(tmp_path, 0.5, 16, (1, 1024))
     small, large = found["checkpoint"]
