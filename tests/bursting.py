@@ -20,6 +20,17 @@ from charrnn.train.state import model_arrays
 
 LETTERS = Vocabulary("char", (), tuple("abcdefghijklmnopqrst"))
 H = 6
+CORES: dict[str, dict[str, Any]] = {
+    "elman-tanh": {"kind": "elman"},
+    "elman-relu": {"kind": "elman", "nonlinearity": "relu"},
+    "gru": {"kind": "gru", "layers": 2},
+    "lstm": {"kind": "lstm", "layers": 2, "initial_state": "trained"},
+    "jordan": {"kind": "jordan", "outputs": H},
+    "ln-lstm": {"kind": "ln-lstm", "layers": 2},
+    "mingru": {"kind": "mingru", "layers": 2, "initial_state": "trained"},
+    "minlstm": {"kind": "minlstm"},
+    "window": {"kind": "window"},
+}
 
 
 def config_for(core: dict[str, Any], **sections: Any) -> LanguageConfig:

@@ -27,6 +27,7 @@ KEPT = 256 << 20
 """Of a corpus of fewer bytes the system may keep all in memory: it is about to be trained on."""
 
 _AT_ONCE = 16 << 20
+"""Larger ones are let go so many bytes at a time."""
 
 
 def spans(part_bytes: int | None, begin: int, end: int) -> Iterator[tuple[str, int, int]]:
@@ -52,6 +53,11 @@ def read_span(folder: Path, part_bytes: int | None, begin: int, end: int) -> byt
             file.seek(at)
             found.append(file.read(size))
     return b"".join(found)
+
+
+def many_written(begin: int, end: int) -> bool:
+    """Whether it is time to `let_go` of what was written, now that the bytes from `begin` to before `end` have been."""
+    return end > KEPT and begin // _AT_ONCE != end // _AT_ONCE
 
 
 def let_go(file: BinaryIO, upto: int) -> None:
@@ -96,7 +102,7 @@ class TokenWriter:
         for name, _, size in spans(self._part_bytes, begin, begin + len(data)):
             self._file(name).write(data[self.written - begin : self.written - begin + size])
             self.written += size
-        if self.written > KEPT and begin // _AT_ONCE != self.written // _AT_ONCE and self._current is not None:
+        if self._current is not None and many_written(begin, self.written):
             let_go(self._current, 0)
 
     @property
@@ -214,7 +220,8 @@ class PartedTokens:
 
     def tolist(self) -> list[int]:
         """All of them as numbers."""
-        return self[:].tolist()  # type: ignore[no-any-return]
+        numbers: list[int] = self[:].tolist()
+        return numbers
 
     def min(self) -> int:
         """The least id."""
@@ -228,11 +235,9 @@ class PartedTokens:
         """The tokens at these places of all parts, as an array of the same shape."""
         found = np.empty(places.shape, self.dtype)
         number = places // self._parts.each
-        lowest, highest = (int(number.min()), int(number.max())) if places.size else (0, -1)
-        for part in range(lowest, highest + 1):
-            here = ... if lowest == highest else number == part
-            if lowest == highest or here.any():  # type: ignore[union-attr]
-                found[here] = self._parts.part(part)[places[here] - part * self._parts.each]
+        for part in np.unique(number).tolist():
+            here = number == part
+            found[here] = self._parts.part(part)[places[here] - part * self._parts.each]
         return found
 
     def _row(self, start: int, end: int) -> Ids:

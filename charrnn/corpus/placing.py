@@ -10,12 +10,10 @@ import numpy as np
 
 from charrnn.corpus.documents import DocumentWriter
 from charrnn.corpus.manifest import FileRecord
-from charrnn.corpus.parts import KEPT, let_go, read_span, spans
+from charrnn.corpus.parts import let_go, many_written, read_span, spans
 from charrnn.corpus.worker import Encoded
 from charrnn.text.blocks import BLOCK
 from charrnn.text.pieces import Work
-
-_AT_ONCE = 16 << 20
 
 
 class Placing:
@@ -117,7 +115,7 @@ class Placing:
             at += size
         if self._documents is not None:
             self._documents.feed(np.frombuffer(data, self._dtype))
-        if end > KEPT and begin // _AT_ONCE != end // _AT_ONCE:
+        if many_written(begin, end):
             for name, at, size in spans(self._part_bytes, begin, end):
                 with (self._folder / name).open("rb") as file:
                     let_go(file, at + size)

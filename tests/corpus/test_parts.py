@@ -237,9 +237,8 @@ def test_the_memory_of_large_files_is_let_go(
     monkeypatch.setattr(os, "posix_fadvise", lambda file, start, count, advice: advised.append((start, count)))
     small = prepared(TEXT).corpus
     assert advised == []
-    for module in (parts, placing):
-        monkeypatch.setattr(module, "KEPT", 100)
-        monkeypatch.setattr(module, "_AT_ONCE", 200)
+    monkeypatch.setattr(parts, "KEPT", 100)
+    monkeypatch.setattr(parts, "_AT_ONCE", 200)
     monkeypatch.setattr(blocks, "BLOCK", 50)
     monkeypatch.setattr(placing, "BLOCK", 50)
     one = prepared(given={"out": tmp_path / "1"}).corpus

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bursting import LETTERS, H, config_for, engines, texts
+from bursting import CORES, LETTERS, H, config_for, engines, texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,17 +23,6 @@ from charrnn.sample.filters import distribution
 from charrnn.sample.filters import draw as draw_in_numpy
 from charrnn.text.vocabulary import Vocabulary
 
-CORES: dict[str, dict[str, Any]] = {
-    "elman-tanh": {"kind": "elman"},
-    "elman-relu": {"kind": "elman", "nonlinearity": "relu"},
-    "gru": {"kind": "gru", "layers": 2},
-    "lstm": {"kind": "lstm", "layers": 2, "initial_state": "trained"},
-    "jordan": {"kind": "jordan", "outputs": H},
-    "ln-lstm": {"kind": "ln-lstm", "layers": 2},
-    "mingru": {"kind": "mingru", "layers": 2, "initial_state": "trained"},
-    "minlstm": {"kind": "minlstm"},
-    "window": {"kind": "window"},
-}
 SECTIONS: dict[str, dict[str, Any]] = {
     "plain": {},
     "batchnorm": {"model": {"input": {"size": H, "batchnorm": True}, "head": {"hidden": [5]}}},

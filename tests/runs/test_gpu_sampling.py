@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from bursting import LETTERS, H, config_for, engines, texts
+from bursting import CORES, LETTERS, config_for, engines, texts
 from lab import Lab
 
 from charrnn.config.schema import Sample
@@ -21,17 +20,6 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
 ]
 
-CORES: dict[str, dict[str, Any]] = {
-    "elman-tanh": {"kind": "elman"},
-    "elman-relu": {"kind": "elman", "nonlinearity": "relu"},
-    "gru": {"kind": "gru", "layers": 2},
-    "lstm": {"kind": "lstm", "layers": 2, "initial_state": "trained"},
-    "jordan": {"kind": "jordan", "outputs": H},
-    "ln-lstm": {"kind": "ln-lstm", "layers": 2},
-    "mingru": {"kind": "mingru", "layers": 2, "initial_state": "trained"},
-    "minlstm": {"kind": "minlstm"},
-    "window": {"kind": "window"},
-}
 OPTIONS = {
     "plain": Sample(length=1100),
     "top-k": Sample(length=1100, top_k=5, temperature=(2.0, 0.5)),
