@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from nursery import Nursery
     from scanlibrary import ScanLibrary
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -25,3 +27,12 @@ def scan_library(monkeypatch: pytest.MonkeyPatch) -> ScanLibrary:
     from scanlibrary import ScanLibrary  # loads torch, which reads the environment above
 
     return ScanLibrary(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def processes() -> Iterator[Nursery]:
+    """Makes processes that have loaded charrnn already."""
+    from nursery import nursery
+
+    with nursery() as made:
+        yield made

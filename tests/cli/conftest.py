@@ -3,12 +3,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from nursery import Nursery, nursery
+from nursery import Nursery
 
 TINY = """\
 corpus: {source: text.txt}
@@ -46,12 +45,6 @@ class Shell:
         return subprocess.Popen(
             self.command(*arguments), cwd=self.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-
-
-@pytest.fixture(scope="session")
-def processes() -> Iterator[Nursery]:
-    with nursery() as made:
-        yield made
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 from ledger import SOAK, Ledger
-from nursery import Nursery, nursery
 
 
 @pytest.fixture
@@ -17,13 +16,6 @@ def ledger() -> Iterator[Ledger]:
     counts = Ledger()
     yield counts
     counts.close()
-
-
-@pytest.fixture(scope="session")
-def processes() -> Iterator[Nursery]:
-    """Makes processes that have loaded charrnn already."""
-    with nursery() as made:
-        yield made
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

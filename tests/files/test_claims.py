@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from nursery import Nursery, nursery
+from nursery import Nursery
 
 from charrnn.errors import LockedError
 from charrnn.files import claims
@@ -36,12 +36,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def on(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Be on the machine of this name from now on."""
     return lambda name: monkeypatch.setattr(claims, "machine", lambda: name)
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[Nursery]:
-    with nursery() as made:
-        yield made
 
 
 def beat(claim: Claim) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from company import start, together
 from lab import TEXT
-from nursery import Nursery, nursery
+from nursery import Nursery
 from pseudolab import CONFIG, new_lab
 from ratinglab import rating_lab
 
@@ -38,12 +37,6 @@ UNTAUGHT = ("--set=pseudo.teacher=teacher", "--set=pseudo.stop.kept_below=0.99")
 """A teacher that is there, and a selection that no labels pass: nothing is trained."""
 TOGETHER = ("--set=stream.batch=12", "--set=pseudo.rows=6", "--set=train.precision=fp64")
 SHORT = ("--set=train.max_steps=8", "--set=evaluate.every=4", "--set=pseudo.rounds=1")
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[Nursery]:
-    with nursery() as made:
-        yield made
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 import pytest
 from cases import CASES, close, furnish, prepared
 from company import start, together
-from nursery import Nursery, nursery
+from nursery import Nursery
 
 from charrnn.checkpoint.layout import TENSORS, checkpoints
 from charrnn.checkpoint.read import Checkpoint
@@ -33,12 +32,6 @@ evaluate: {lanes: 5, chunk: 16, every: 25}
 sample: {seed: "abc", length: 20}
 """
 TRAIN = ("train", "config.yaml")
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[Nursery]:
-    with nursery() as made:
-        yield made
 
 
 @pytest.fixture

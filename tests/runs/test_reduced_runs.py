@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 from cases import furnish
 from company import start
 from lab import Lab, resumes
-from nursery import Nursery, nursery
+from nursery import Nursery
 from reducing import LOW, willing
 
 from charrnn.checkpoint.layout import checkpoints
@@ -29,12 +28,6 @@ from charrnn.train.interrupt import Interrupt
 FP16 = ("train.device=cpu", "train.precision=fp16")
 # Adam's first steps are the signs of gradients, and a ReLU has a kink: both make much of a little rounding.
 PLAIN = ("train.max_steps=22", "train.log_every=1", "train.optimizer={kind: sgd, lr: 0.5}", "model.head.hidden=[]")
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[Nursery]:
-    with nursery() as made:
-        yield made
 
 
 def last(lab: Lab, name: str) -> Checkpoint:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from lab import Stopper
-from nursery import Child, Nursery, nursery
+from nursery import Child, Nursery
 from tuning import Tuning
 
 from charrnn.errors import Interrupted
@@ -19,12 +18,6 @@ from charrnn.tune import search as module
 from charrnn.tune.study import Study, Trial
 
 TUNE = ("tune", "config.yaml", "--out", "study", "--quiet", "--json")
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[Nursery]:
-    with nursery() as made:
-        yield made
 
 
 def begin(processes: Nursery, tuning: Tuning, name: str, *more: str, **environ: str) -> Child:
