@@ -33,7 +33,7 @@ from charrnn.runs.scoring import score_text
 from charrnn.runs.suggesting import suggest
 from charrnn.runs.use import OpenModel, config_of, open_model
 from charrnn.sample.lines import Score
-from charrnn.sample.suggest import Suggestions
+from charrnn.sample.offers import Suggestions
 from charrnn.text.encode import Unknown
 
 RUNS, CORPORA = Path("runs"), Path("corpora")

@@ -25,7 +25,7 @@ PHASES = {
     "preparing items": ("charrnn.corpus.labelled_build", "LabelledWriter", 1),
     "labelling": ("charrnn.pseudo.classify", "ClassifyLabeller._scores", 1),
     "measuring": ("charrnn.pseudo.classify", "ClassifyLabeller.measure", 2),
-    "a stage's name": ("charrnn.pseudo.rounds", "move_folder", 1),
+    "a stage's name": ("charrnn.pseudo.stage", "move_folder", 1),
 }
 """Where a phase is met: a module, what is called there, and the call in front of which the signals come."""
 COUNTS = "saves"

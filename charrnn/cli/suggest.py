@@ -13,7 +13,8 @@ from charrnn.errors import UsageError
 if TYPE_CHECKING:
     from charrnn.logs.console import Console
     from charrnn.runs.use import OpenModel
-    from charrnn.sample.suggest import Suggester, Suggestion, Suggestions
+    from charrnn.sample.offers import Suggestion, Suggestions
+    from charrnn.sample.suggest import Suggester
     from charrnn.train.interrupt import Interrupt
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,34 +13,17 @@ from pydantic import ValidationError
 
 from charrnn.config import explain, space, yaml12
 from charrnn.config.override import apply_overrides
+from charrnn.config.places import ELSEWHERE, EXTENDED, FILES, absolute_paths, absolute_source
 from charrnn.config.schema import Config, config_from
-from charrnn.config.schema.labelled import PLACES
 from charrnn.config.shape import Keys, Shape, shape_of
 from charrnn.config.tree import Place, Problem, Tree, one_line
 from charrnn.errors import ConfigError
 
 EXTENDS = "extends"
 ARGUMENT = "SOURCE"
-_BASE_RANK = 1
-_PATHS = (
-    ("train", "start_from"),
-    ("model", "pretrained"),
-    ("model", "input", "pretrained"),
-    ("pseudo", "teacher"),
-    ("pseudo", "text", "source"),
-    ("stream", "mix", "*", "source"),
-    ("stream", "mix", "*", "corpus", "source"),
-    ("stream", "mix", "*", "teacher"),
-)
-"""Keys that name a place; a `*` stands for a name."""
-
-_PLACES = tuple(key for key in PLACES if key != "sha256")
-"""Keys of a corpus that name its files."""
-
 _OF_MANY_RUNS = ("tune", "pseudo")
 """Sections for commands that make many runs."""
 
-_ELSEWHERE = re.compile(r"-$|named:|builtin:|[A-Za-z][A-Za-z0-9+.-]*://")
 _SUFFIXES = re.compile(r"(\.(txt|text|md|csv|jsonl?|gz))+$", re.IGNORECASE)
 
 
@@ -68,8 +50,8 @@ class Loaded:
     def anchored(self, keep: Sequence[str] = ()) -> Loaded:
         """The same, for a copy of the config in the folder of a run: relative sources are made absolute, and what is
         for commands that make many runs is left out, but for the sections in `keep`."""
-        places = {key: getattr(self.config.corpus, key, None) for key in _PLACES}
-        relative = {key: place for key, place in places.items() if place is not None and not _ELSEWHERE.match(place)}
+        places = {key: getattr(self.config.corpus, key, None) for key in FILES}
+        relative = {key: place for key, place in places.items() if place is not None and not ELSEWHERE.match(place)}
         absolute = {key: str(self.base / place) for key, place in relative.items()}
         corpus = self.config.corpus.model_copy(update=absolute)
         nothing = [key for key in _OF_MANY_RUNS if key in type(self.config).model_fields and key not in keep]
@@ -128,7 +110,7 @@ def _finish(tree: Tree | None, problems: list[Problem], overrides: Sequence[str]
     problems = problems + wrong
     if tree is None:
         raise _error(problems)
-    changed = _absolute_paths(_absolute_source(changed), base)
+    changed = absolute_paths(absolute_source(changed), base)
     problems += explain.not_text(changed)
     try:
         config = config_from(changed.plain())
@@ -186,7 +168,7 @@ def _extended(tree: Tree, path: Path) -> tuple[Tree | None, list[Problem]]:
     if not isinstance(asked.value, str) or not asked.value:
         text = f"should be the path of a file, not {explain.show(asked.value)}"
         return None, [Problem(asked.place, EXTENDS, text)]
-    base, problems = _read(path.parent / asked.value, _BASE_RANK, asked.place)
+    base, problems = _read(path.parent / asked.value, EXTENDED, asked.place)
     if base is None:
         return None, problems
     if EXTENDS in base.children():
@@ -211,41 +193,6 @@ def _kind(mapping: dict[str, Tree], path: Keys, shape: Shape) -> object:
     return mapping["kind"].value if "kind" in mapping else shape.usual_kind(path)
 
 
-def _absolute_source(tree: Tree) -> Tree:
-    """Make a relative source absolute, but not in the config itself: `Loaded.base` is its folder."""
-    path = ("corpus", "source")
-    source = tree.at(path[:1]).children().get("source")
-    if source is None or source.place.rank == 0 or not isinstance(source.value, str):
-        return tree
-    if not source.value or _ELSEWHERE.match(source.value):
-        return tree
-    folder = Path(source.place.source).parent if source.place.rank == _BASE_RANK else Path()
-    return tree.replaced(path, Tree(str((folder / source.value).absolute()), source.place))
-
-
-def _absolute_paths(tree: Tree, base: Path) -> Tree:
-    """Make the relative paths of `_PATHS` absolute, wherever they stand: the run is the same under its own copy."""
-    for path, named in [found for pattern in _PATHS for found in _given(tree, pattern)]:
-        if not isinstance(named.value, str) or not named.value:
-            continue
-        if path[-1] == "source" and _ELSEWHERE.match(named.value):
-            continue
-        folders = {0: base, _BASE_RANK: Path(named.place.source).parent}
-        place = folders.get(named.place.rank, Path()) / os.path.expanduser(named.value)
-        tree = tree.replaced(path, Tree(str(place.absolute()), named.place))
-    return tree
-
-
-def _given(tree: Tree, pattern: Keys, path: Keys = ()) -> Iterator[tuple[Keys, Tree]]:
-    """The values in `tree` whose keys are as `pattern` says, each with its keys."""
-    if not pattern:
-        yield path, tree
-        return
-    for key, child in tree.children().items():
-        if pattern[0] in (key, "*"):
-            yield from _given(child, pattern[1:], (*path, key))
-
-
 def _origins(config: Config, tree: Tree) -> dict[str, str]:
     leaves = _leaves((), config.model_dump(mode="json"))
     return {".".join(path): _origin(path, value, tree) for path, value in leaves}
@@ -261,7 +208,7 @@ def _name_of(source: str) -> str:
     """A name for files, from a path, an address or `named:…`; the same source has the same name."""
     if source == "-":
         return "stdin"
-    elsewhere = _ELSEWHERE.match(source)
+    elsewhere = ELSEWHERE.match(source)
     path = re.split("[?#]", source[elsewhere.end() :])[0] if elsewhere else source
     words = re.findall(r"[A-Za-z0-9._-]+", _SUFFIXES.sub("", Path(path).absolute().name))
     return "-".join(words)[:80].strip(".-_") or "text"

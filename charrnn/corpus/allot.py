@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config.schema.corpus import Part
-from charrnn.config.schema.labelled import LabelledSource
+from charrnn.config.schema.labelled_source import LabelledSource
 from charrnn.corpus.item_rows import NO_LABEL, OWN, TEST, UNLABELLED, Rows, distinct
 from charrnn.errors import DataError
 

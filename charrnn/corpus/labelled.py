@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from charrnn.config.schema.corpus import Corpus
-from charrnn.config.schema.labelled import DIGITS, Folder, Images, LabelledSource
+from charrnn.config.schema.labelled import DIGITS, Folder, Images
+from charrnn.config.schema.labelled_source import LabelledSource
 from charrnn.corpus.item_images import digits
 from charrnn.corpus.item_lines import file_labels
 from charrnn.corpus.labelled_build import Input, LabelledBuild

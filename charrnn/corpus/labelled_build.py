@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config.schema.labelled import Folder, Images, LabelledSource, Table, TextItems
+from charrnn.config.schema.labelled import Folder, Images, Table, TextItems
+from charrnn.config.schema.labelled_source import LabelledSource
 from charrnn.corpus.allot import PARTS, VALID_PART, allot
 from charrnn.corpus.item_images import Idx, image_rows
 from charrnn.corpus.item_lines import ItemTexts, Row, line_rows

@@ -7,7 +7,8 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from charrnn.config.schema.base import Section
-from charrnn.config.schema.labelled import PLACES, Images, Labelled, LabelledSource
+from charrnn.config.schema.labelled import Images, Labelled
+from charrnn.config.schema.labelled_source import PLACES, LabelledSource
 from charrnn.corpus.allot import PARTS
 from charrnn.corpus.manifest import FORMAT, MANIFEST, VOCABULARY, Digest, FileRecord, Size, SourceRecord
 from charrnn.files import digest

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config.schema.labelled import DIGITS, Images, LabelledSource, TextItems
+from charrnn.config.schema.labelled import DIGITS, Images, TextItems
+from charrnn.config.schema.labelled_source import LabelledSource
 from charrnn.corpus.allot import PARTS, UNLABELLED_PART, VALID_PART, Allotment
 from charrnn.corpus.item_rows import NO_LABEL, Rows
 from charrnn.corpus.labelled_manifest import (

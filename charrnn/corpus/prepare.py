@@ -18,7 +18,7 @@ from charrnn.corpus.ready import OTHER_PLACE, Prepared, found_or_made
 from charrnn.corpus.several import Jobs, Several
 from charrnn.corpus.tokens import TokenCorpus
 from charrnn.errors import DataError, UsageError
-from charrnn.files.atomic import storage_errors
+from charrnn.files.refusals import storage_errors
 from charrnn.text.pieces import why_whole, works
 from charrnn.text.sources import Source, open_source
 from charrnn.text.watch import Progress, Watch, no_check, no_progress

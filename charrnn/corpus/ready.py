@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Generic, Protocol, Self, TypeVar
 
 from charrnn.errors import DataError, UsageError
-from charrnn.files.atomic import storage_errors, sweep
+from charrnn.files.atomic import sweep
+from charrnn.files.refusals import storage_errors
 
 OTHER_PLACE = "choose another folder with --out"
 

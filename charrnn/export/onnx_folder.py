@@ -17,7 +17,8 @@ from charrnn.export.quantise import quantised
 from charrnn.export.session import graph_stepper
 from charrnn.export.tables import Tables, tables_of
 from charrnn.export.template import rendered
-from charrnn.files.atomic import new_folder, storage_errors
+from charrnn.files.atomic import new_folder
+from charrnn.files.refusals import storage_errors
 from charrnn.runs.use import OpenModel
 from charrnn.text.watch import Check
 

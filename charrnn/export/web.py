@@ -19,7 +19,8 @@ from charrnn.export.heldout import Measure, held_out
 from charrnn.export.interface import FORMAT, origin, run_name, text_form
 from charrnn.export.tables import Tables, tables_of, with_weights
 from charrnn.export.template import rendered, source
-from charrnn.files.atomic import make_folder, storage_errors, write_text
+from charrnn.files.atomic import make_folder, write_text
+from charrnn.files.refusals import storage_errors
 from charrnn.runs.use import OpenModel
 from charrnn.text.watch import Check, no_check
 

@@ -20,31 +20,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from charrnn.errors import DiskFullError, StorageError
+from charrnn.files.refusals import PREFIX, storage_errors
 
-_REASONS = {
-    errno.ENOSPC: (
-        "the disk is full",
-        "free some space and run the command again; a training run goes on with --resume",
-    ),
-    errno.EDQUOT: (
-        "the disk quota is used up",
-        "free some space and run the command again; a training run goes on with --resume",
-    ),
-    errno.EACCES: ("permission denied", "choose another folder with --out, or mend its permissions"),
-    errno.EPERM: ("permission denied", "choose another folder with --out, or mend its permissions"),
-    errno.EIO: ("the disk reports an error", "look after the disk; what was complete before is untouched"),
-    errno.EROFS: ("the file system is read-only", "choose another folder with --out"),
-    errno.EFBIG: ("the file would be larger than is allowed here", "raise the limit (ulimit -f)"),
-    errno.ENOTDIR: ("a part of the path is a file, not a folder", "choose another folder with --out"),
-    errno.EISDIR: ("a folder has this name", "choose another folder with --out"),
-    errno.EEXIST: ("something else already has this name", "choose another folder with --out"),
-}
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""What the operating system says where there is no room."""
-
-# The middle keeps `sweep` off other programs' files; `.old` is a folder that stands aside while it is replaced.
-_PREFIX = ".tmp-charrnn"
+# `.old` is a folder that stands aside while it is replaced.
 _LEFTOVER = re.compile(
     r"\.tmp-charrnn(?P<old>\.old)?-(?P<name>.+)-(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]{1,9})", re.DOTALL
 )
@@ -53,28 +31,10 @@ _TAKEN = {errno.ENOTEMPTY, errno.EEXIST}
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
-@contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals to write `path` into a `StorageError` (exit code 7); where there is no room,
-    into a `DiskFullError`."""
-    try:
-        yield
-    except StorageError as error:
-        if error.where is not None and _PREFIX in error.where:  # a file of a folder that is not at its place yet
-            error.where = str(path)
-        raise
-    except OSError as error:
-        why, hint = _REASONS.get(error.errno or 0, (error.strerror or str(error), None))
-        # A temporary name is gone by the time that the user reads this.
-        told = isinstance(error.filename, str) and _PREFIX not in error.filename
-        kind = DiskFullError if error.errno in FULL else StorageError
-        raise kind("cannot write", where=error.filename if told else path, why=why, hint=hint) from error
-
-
 def beside(path: Path) -> Path:
     """Where this process prepares what will be at `path`; `sweep` knows the name."""
     path = Path(os.path.abspath(path))
-    return path.with_name(f"{_PREFIX}-{path.name}-{_owner()}")
+    return path.with_name(f"{PREFIX}-{path.name}-{_owner()}")
 
 
 def _flush(path: Path) -> None:
@@ -157,7 +117,7 @@ def _swap(new: Path, place: Path) -> None:
                 raise
     if not _exchange(new, place):
         # This file system has no exchange. For a moment nothing is at `place`; after a kill `sweep` mends that.
-        old = place.with_name(f"{_PREFIX}.old-{place.name}-{_owner()}")
+        old = place.with_name(f"{PREFIX}.old-{place.name}-{_owner()}")
         _discard(old)
         os.rename(place, old)
         try:

@@ -27,7 +27,8 @@ from functools import cache
 from pathlib import Path
 
 from charrnn.errors import LockedError
-from charrnn.files.atomic import beside, storage_errors
+from charrnn.files.atomic import beside
+from charrnn.files.refusals import storage_errors
 
 BEAT, PATIENCE = 10.0, 120.0
 _LONGEST_PAUSE, _MOST = 0.1, 4096

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from charrnn.errors import LockedError
-from charrnn.files.atomic import storage_errors
+from charrnn.files.refusals import storage_errors
 
 LOCK = ".lock"
 _OWNER = re.compile(r"process ([1-9][0-9]{0,9}) on (.*)")

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from charrnn.files.atomic import FULL
+from charrnn.files.refusals import FULL
 from charrnn.logs.lines import progress_line, record_line, sample_lines, tellable
 from charrnn.logs.standing import LOSSES, Standing
 

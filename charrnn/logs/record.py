@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from charrnn.errors import DataError
-from charrnn.files.atomic import beside, move, storage_errors
+from charrnn.files.atomic import beside, move
+from charrnn.files.refusals import storage_errors
 from charrnn.files.regular import open_regular
 
 _TAIL = 1 << 20

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from charrnn.errors import MissingExtraError
-from charrnn.files.atomic import make_folder, storage_errors
+from charrnn.files.atomic import make_folder
+from charrnn.files.refusals import storage_errors
 
 _FLUSH_SECONDS = 10
 _COORDINATES = ("step", "time")

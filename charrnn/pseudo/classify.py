@@ -18,29 +18,24 @@ from torch import nn
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.config.schema import Pseudo
 from charrnn.config.schema.pseudo import FineTune
-from charrnn.corpus.given_labels import GivenLabels, write_labels
 from charrnn.errors import ConfigError, DataError
 from charrnn.logs.console import Console
 from charrnn.pseudo.admit import admit
 from charrnn.pseudo.calibrate import Temperature, fit_temperature, softmax
 from charrnn.pseudo.candidates import candidates_of
+from charrnn.pseudo.choice import Choice, by_label
 from charrnn.pseudo.compare import mcnemar
 from charrnn.pseudo.guards import refusal
 from charrnn.pseudo.labeller import Record, Table
 from charrnn.pseudo.opened import opened
-from charrnn.pseudo.rightness import rightness
-from charrnn.pseudo.select import Called, Mask, balanced, passing
 from charrnn.pseudo.shares import shared_pass
 from charrnn.runs.memory import out_of_memory
-from charrnn.runs.use import weights_sha256
-from charrnn.stream.chance import uniforms
 from charrnn.stream.items import ItemStream, OncePlan
 from charrnn.stream.sequences import filling
 from charrnn.tasks.classify import ClassifyTask
 from charrnn.tasks.mixed_items import sequences_of
 from charrnn.text.watch import Check, Progress, no_progress
 from charrnn.train.evaluate import evaluate
-from charrnn.train.loop import numbers
 from charrnn.train.world import World
 
 _ALONE = World()
@@ -143,7 +138,7 @@ class ClassifyLabeller:
         own = self._corpus.split("train")
         return {
             "labelled": len(own),
-            "labelled_labels": self._named(np.bincount(own.labels, minlength=len(self._corpus.labels))),
+            "labelled_labels": by_label(self._corpus, own.labels),
             "candidates": len(self._candidates),
             "left_out": self._candidates.left_out,
             "valid": len(self._corpus.split("valid")),
@@ -165,45 +160,8 @@ class ClassifyLabeller:
     def label(self, teachers: Sequence[Checkpoint], path: Path) -> Record:
         """Calibrate the teachers, label, select, balance, write; see `Table.label`."""
         found = [self._probabilities(teacher) for teacher in teachers]
-        return self._world.first_does(lambda: self._selected(found, teachers, path))
-
-    def _selected(
-        self, found: Sequence[tuple[NDArray[np.float64], Temperature]], teachers: Sequence[Checkpoint], path: Path
-    ) -> Record:
-        """What the teachers make of the candidates, as the table at `path`, and what it came to."""
-        called = Called.of(np.stack([p_NC for p_NC, _ in found]))
-        labelled_C = np.bincount(self._corpus.split("train").labels, minlength=len(self._corpus.labels))
-        passed_N = passing(self._settings.select, called)
-        ranks_N = self._ranks(called, teachers)
-        kept_N = balanced(self._settings.balance, self._settings.cap, called.label_N, ranks_N, passed_N, labelled_C)
-        of = self._candidates
-        given = GivenLabels(
-            of.parts,
-            of.part_N,
-            of.number_N,
-            called.label_N.astype(np.int32),
-            called.confidence_N.astype(np.float32),
-            kept_N,
-            called.p_NC.astype(np.float32),
-        )
-        write_labels(path, self._corpus, given)
-        return {
-            "candidates": len(of),
-            "passed": int(passed_N.sum()),
-            "kept": int(kept_N.sum()),
-            "called_alike": int(called.alike_N.sum()),
-            "temperatures": [{"value": t.value, "how": t.how} for _, t in found],
-            "called_labels": self._counted(called, np.ones(len(of), bool)),
-            "kept_labels": self._counted(called, kept_N),
-            "lowest_confidence": self._lowest(called, kept_N),
-            "right": rightness(called, kept_N, of.truth_N),
-        }
-
-    def _ranks(self, called: Called, teachers: Sequence[Checkpoint]) -> NDArray[np.float64]:
-        """Which of too many stay: those with the highest numbers. What is drawn is drawn anew for other teachers."""
-        if self._settings.keep == "surest":
-            return called.confidence_N
-        return uniforms(len(self._candidates), self._config.train.seed, "kept", *map(weights_sha256, teachers))
+        choice = Choice(self._config, self._settings, self._corpus, self._candidates)
+        return self._world.first_does(lambda: choice.write(found, teachers, path))
 
     def _probabilities(self, teacher: Checkpoint) -> tuple[NDArray[np.float64], Temperature]:
         """What a teacher makes of the candidates, p_NC, and its temperature."""
@@ -246,7 +204,7 @@ class ClassifyLabeller:
         with out_of_memory(self._config, training=False):
             result = evaluate(self._task, network, split, device, self._check, world=self._world)
         assert result is not None, "an empty split is refused before anything begins"
-        return {"nats": result.mean, **numbers(result.figures)}
+        return {"nats": result.mean, **result.numbers}
 
     def error(self, figures: Mapping[str, float]) -> float:
         """The share of items that are called wrongly."""
@@ -269,17 +227,3 @@ class ClassifyLabeller:
         own = {"temperature": settings.temperature} if settings.targets == "soft" else {}
         keys = {"rows": settings.rows, "weight": settings.weight, "ramp": settings.ramp, "targets": settings.targets}
         return {"kind": "labels", "source": str(labels), **keys, **own}
-
-    def _named(self, count_C: NDArray[Any]) -> dict[str, int]:
-        return dict(zip(self._corpus.labels, count_C.tolist(), strict=True))
-
-    def _counted(self, called: Called, among_N: Mask) -> dict[str, int]:
-        return self._named(np.bincount(called.label_N[among_N], minlength=len(self._corpus.labels)))
-
-    def _lowest(self, called: Called, kept_N: Mask) -> dict[str, float | None]:
-        """For each label the confidence that was just enough; None where nothing was kept."""
-        of_label = [
-            called.confidence_N[kept_N & (called.label_N == label)] for label in range(len(self._corpus.labels))
-        ]
-        lowest = [float(found.min()) if len(found) else None for found in of_label]
-        return dict(zip(self._corpus.labels, lowest, strict=True))

@@ -24,8 +24,9 @@ from charrnn.config.load import Loaded, flatten
 from charrnn.config.render import render
 from charrnn.config.schema import is_manner
 from charrnn.errors import DataError, UsageError
-from charrnn.files.atomic import remove_folder, storage_errors, sweep, write_json, write_text
+from charrnn.files.atomic import remove_folder, sweep, write_json, write_text
 from charrnn.files.lock import LOCK
+from charrnn.files.refusals import storage_errors
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.resume import accepted_changes, fixed_unless, former_config
 

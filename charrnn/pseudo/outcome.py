@@ -10,7 +10,7 @@ from charrnn.files.atomic import write_json
 from charrnn.pseudo.compare import relative_change, spread
 from charrnn.pseudo.labeller import Labeller, Record
 from charrnn.pseudo.opening import RESULT
-from charrnn.pseudo.rounds import read_manifest
+from charrnn.pseudo.stage import read_manifest
 from charrnn.pseudo.training import Model, Trainer
 
 

@@ -34,7 +34,6 @@ from charrnn.runs.memory import out_of_memory
 from charrnn.tasks.rate import RateTask
 from charrnn.text.watch import Check
 from charrnn.train.evaluate import evaluate
-from charrnn.train.loop import numbers
 from charrnn.train.world import World
 
 Floats = NDArray[np.float64]
@@ -212,7 +211,7 @@ class RateLabeller:
         with out_of_memory(self._config, training=False):
             result = evaluate(self._task, network, split, device, self._check, world=self._world)
         assert result is not None, "an empty split is refused before anything begins"
-        return {**self._task.metrics(result.mean, split), **numbers(result.figures)}
+        return {**self._task.metrics(result.mean, split), **result.numbers}
 
     def error(self, figures: Mapping[str, float]) -> float:
         """The mean squared error."""

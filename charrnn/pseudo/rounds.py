@@ -1,12 +1,11 @@
 """All that is trained with one seed: the teacher, the rounds, the control, the last stage.
 
-Every stage is a folder that appears when all is in it. Until then it has another name beside its place, and its runs go
-on from their own checkpoints; a stage that is there is never done again.
+Every stage is a folder (`charrnn.pseudo.stage`). Until all is in it, it has another name beside its place, and its runs
+go on from their own checkpoints; a stage that is there is never done again.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,13 +15,13 @@ from typing import Any
 from charrnn.config.schema.pseudo import FineTune
 from charrnn.errors import DataError, DivergedError
 from charrnn.files import digest
-from charrnn.files.atomic import make_folder, move_folder, sweep, write_json
+from charrnn.files.atomic import write_json
 from charrnn.pseudo.guards import best_round, stalled
 from charrnn.pseudo.labeller import Labeller, Record
+from charrnn.pseudo.stage import MANIFEST, place_of, read_manifest, stage
 from charrnn.pseudo.training import CHECKED, PSEUDO, Model, Trainer
 
-MANIFEST, RUN, TEACHERS = "manifest.json", "run", "teachers"
-_PART = ".part"
+RUN, TEACHERS = "run", "teachers"
 _SEEDS = 1 << 32
 _DONE = "all rounds are done"
 
@@ -75,23 +74,7 @@ class Rounds:
         }
 
     def _stage(self, name: str, make: Callable[[Path], Record]) -> Record:
-        """The manifest of a stage, which is done now unless it is there."""
-        place, part, world = self.folder / name, self.folder / (name + _PART), self.trainer.world
-
-        def begin() -> None:
-            make_folder(part)
-            sweep(part)
-
-        def end(record: Record) -> None:
-            write_json(part / MANIFEST, record)
-            move_folder(part, place)
-
-        if not world.first_does(lambda: (place / MANIFEST).is_file()):
-            self.trainer.check()
-            world.first_does(begin)
-            record = make(part)
-            world.first_does(lambda: end(record))
-        return world.first_does(lambda: read_manifest(place / MANIFEST))
+        return stage(self.folder / name, make, self.trainer.world, self.trainer.check)
 
     def _manifest(self, stage: str, **own: Any) -> Record:
         return {"stage": stage, "seed": self.seed, **self.labeller.marks, **own}
@@ -105,7 +88,7 @@ class Rounds:
         self.trainer.train(part / RUN, self.seed, values)
         model = self.trainer.model(part / RUN, self.seed, last)
         valid = None if last else self.labeller.measure(self.trainer.open(model), "valid")
-        return {"student": model.moved(part, _place(part)).record(), "valid": valid}
+        return {"student": model.moved(part, place_of(part)).record(), "valid": valid}
 
     def _first(self, part: Path) -> Record:
         """Round 0: the teacher, given or trained."""
@@ -132,7 +115,7 @@ class Rounds:
             start = Model.of(rounds[-1]["student"])
             own |= self._trained(part, self._student(part, start))
             # The labels will lie elsewhere in a moment, and `charrnn evaluate` should find them there.
-            self.trainer.refer(part / RUN, self.seed, self._student(_place(part), start))
+            self.trainer.refer(part / RUN, self.seed, self._student(place_of(part), start))
             return own
         except DivergedError as error:
             return own | {"ended": f"a training diverged: {error.what}"}
@@ -151,7 +134,7 @@ class Rounds:
         labels = table.label([self.trainer.open(teacher) for teacher in teachers], part / table.name)
         self._say(f"round {len(rounds)}: {labels['kept']:,} of {labels['candidates']:,} {table.things} kept")
         own |= {
-            "teachers": [teacher.moved(part, _place(part)).record() for teacher in teachers],
+            "teachers": [teacher.moved(part, place_of(part)).record() for teacher in teachers],
             "selection": table.selection,
             "labels": labels,
             "labels_sha256": world.first_does(lambda: digest.of_file(part / table.name)),
@@ -260,27 +243,6 @@ class Rounds:
         }
         found = self._trained(part, values, last=True)
         return self._manifest("finetune", validation="off: its items are learned from", **found)
-
-
-def read_manifest(path: Path) -> Record:
-    """The manifest of a stage.
-
-    Raises:
-        DataError: it cannot be read.
-    """
-    try:
-        found: Record = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found, dict):
-            raise ValueError("it is no JSON object")
-    except (OSError, ValueError) as error:
-        hint = "delete the folder of this stage and of all later ones, and they are done again"
-        raise DataError("the manifest is damaged", where=path, why=str(error), hint=hint) from error
-    return found
-
-
-def _place(part: Path) -> Path:
-    """Where what lies in `part` will lie."""
-    return part.with_name(part.name.removesuffix(_PART))
 
 
 def _other_seed(seed: int, number: int) -> int:

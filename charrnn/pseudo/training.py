@@ -20,8 +20,9 @@ from charrnn.runs.folder import RunFolder, find_checkpoint
 from charrnn.runs.start import train_run
 from charrnn.runs.use import weights_sha256
 from charrnn.text.watch import Check
+from charrnn.train.company import SharedInterrupt
 from charrnn.train.interrupt import Interrupt
-from charrnn.train.world import SharedInterrupt, World
+from charrnn.train.world import World
 
 PSEUDO, CHECKED = "pseudo", "checked"
 """What the parts of a mix are called that hold pseudo-labelled items, and validation items with their true labels."""

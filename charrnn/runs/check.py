@@ -11,7 +11,7 @@ from charrnn.errors import DivergedError
 from charrnn.logs.console import Console
 from charrnn.models.build import parameters_of
 from charrnn.runs.memory import out_of_memory, peak_mebibytes
-from charrnn.runs.session import sampler_for
+from charrnn.runs.outset import sampler_for
 from charrnn.runs.throwaway import throwaway
 from charrnn.train.interrupt import Interrupt
 from charrnn.train.schedule import rate_factor, total_steps

@@ -11,8 +11,9 @@ from charrnn.checkpoint.read import Checkpoint, is_whole
 from charrnn.config.load import Loaded, flatten
 from charrnn.config.schema import is_manner
 from charrnn.errors import CheckpointError, UsageError
-from charrnn.files.atomic import make_folder, remove_folder, storage_errors, sweep
+from charrnn.files.atomic import make_folder, remove_folder, sweep
 from charrnn.files.lock import LOCK, folder_lock
+from charrnn.files.refusals import storage_errors
 from charrnn.logs.console import Console
 from charrnn.runs.changes import effect_of
 from charrnn.runs.folder import RunFolder

@@ -18,7 +18,8 @@ from pathlib import Path
 from charrnn.checkpoint.layout import MANIFEST, checkpoints, step_of
 from charrnn.checkpoint.read import Checkpoint
 from charrnn.errors import CheckpointError, UsageError
-from charrnn.files.atomic import storage_errors, write_text
+from charrnn.files.atomic import write_text
+from charrnn.files.refusals import storage_errors
 from charrnn.logs.logger import EVENTS, METRICS, SAMPLES
 from charrnn.logs.record import last_record
 

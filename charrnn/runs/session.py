@@ -5,9 +5,8 @@ With several processes each of them does this; where one of them alone may act (
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,37 +19,33 @@ from charrnn.config.schema.schedule import PlateauSchedule
 from charrnn.config.schema.train import NtAsgdAverage
 from charrnn.contracts import Task
 from charrnn.errors import UsageError
-from charrnn.files.atomic import storage_errors, write_text
+from charrnn.files.atomic import write_text
+from charrnn.files.refusals import storage_errors
 from charrnn.logs import tensorboard
 from charrnn.logs.console import Console
 from charrnn.logs.logger import RunLog
 from charrnn.models.build import parameters_of
-from charrnn.models.minimal import use_form
-from charrnn.models.padding import use_padding
 from charrnn.runs.bounds import refuse_endless
 from charrnn.runs.changes import Changes
 from charrnn.runs.claim import clear
 from charrnn.runs.folder import RunFolder
-from charrnn.runs.mixed import mixed_document, no_validation
+from charrnn.runs.mixed import no_validation
+from charrnn.runs.outset import documents_of, new_state, sampler_for
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.pretrained import Pretrained, beginning, pretrained_of
 from charrnn.runs.processes import Silence, refuse_uneven
 from charrnn.runs.saver import RunSaver
 from charrnn.runs.stepping import ahead_of, say_step, with_step, with_tokens
-from charrnn.runs.task import first_lanes, training_stream
+from charrnn.runs.task import training_stream
 from charrnn.runs.transfer import Origin, origin_of, provenance
-from charrnn.runs.use import in_form, stepper
 from charrnn.runs.ways import with_way
-from charrnn.sample.several import check_options, several
-from charrnn.tasks.language import LanguageTask
-from charrnn.train.average import WeightAverage
+from charrnn.train.company import SharedInterrupt
 from charrnn.train.interrupt import Interrupt
-from charrnn.train.loop import Training, Verdict
-from charrnn.train.optim import build_optimizer
-from charrnn.train.precision import Precision
+from charrnn.train.loop import Training
+from charrnn.train.outlets import Verdict
 from charrnn.train.schedule import total_steps
-from charrnn.train.state import TrainState, model_arrays
-from charrnn.train.world import SharedInterrupt, World, share_statistics
+from charrnn.train.state import TrainState
+from charrnn.train.world import World, share_statistics
 
 
 @dataclass(frozen=True)
@@ -93,7 +88,7 @@ class Session:
             refuse_endless(config, end, stream.steps_per_epoch)
         with closing(self._log(anew, state, events)) as log:
             begun = provenance(self.checkpoint, origin) | beginning(self.checkpoint, pretrained)
-            documents = _documents(task, plan, begun | self.changes.document(stream))
+            documents = documents_of(task, plan, begun | self.changes.document(stream))
             saver = RunSaver(
                 self.run, config.train.save, documents, log, adapt=self._adapt, say=self.console.note, world=world
             )
@@ -197,36 +192,6 @@ def _refuse_the_past(state: TrainState, steps: int) -> None:
         )
 
 
-def new_state(
-    task: Task,
-    device: torch.device,
-    origin: Origin | None = None,
-    plan: Plan | None = None,
-    *,
-    pretrained: Pretrained | None = None,
-) -> TrainState:
-    """A run at its very beginning, on `device`; its weights are those of `origin` where there is one, and its embedding
-    begins with the `pretrained` vectors.
-
-    `plan` is how it is computed; without one, as the weights are.
-    """
-    model = task.model().to(device)
-    precision = Precision()
-    if plan is not None:
-        use_form(model, plan.scan)
-        if plan.padded:
-            use_padding(model)
-        precision = Precision.of(plan.precision, plan.tf32, device)
-    if origin is not None:
-        origin.give(model, task)
-    if pretrained is not None:
-        pretrained.give(model)
-    lanes = first_lanes(task, model)
-    train = task.config.train
-    average = None if train.average is None else WeightAverage(train.average, model)
-    return TrainState(model, build_optimizer(train.optimizer, model), lanes, train.seed, average, precision)
-
-
 def _former_plan(checkpoint: Checkpoint | None) -> dict[str, Any] | None:
     return None if checkpoint is None else checkpoint.document("config")["plan"]
 
@@ -236,33 +201,3 @@ def _say_resumed(console: Console, checkpoint: Checkpoint, plan: Plan, state: Tr
     left = plan.exactness(_former_plan(checkpoint) or {})
     if left is not None:
         console.note(left)
-
-
-def _documents(task: Task, plan: Plan, beginning: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "config": {
-            "config": task.config.model_dump(mode="json"),
-            "corpus_digest": task.corpus.digest,
-            "plan": asdict(plan),
-            **mixed_document(task),
-            **beginning,
-        },
-        **task.documents(),
-    }
-
-
-def sampler_for(task: Task, interrupt: Interrupt) -> Callable[[TrainState], str | None]:
-    """A text from the model as it is, for the log; a seed that cannot be spelled is an error before training."""
-    if not isinstance(task, LanguageTask):
-        return lambda state: None
-    config, vocabulary = task.config, task.vocabulary
-    options = in_form(config.sample, config.corpus)
-    prompt = vocabulary.encode(options.seed).tolist() if options.seed else []
-    check_options(options, vocabulary)
-
-    def text(state: TrainState) -> str:
-        network = stepper(config, model_arrays(state.shown))
-        drawn = several(network, vocabulary, prompt, options, (0,), interrupt.check)
-        return (options.seed or "") + "".join(one.piece for one in drawn)
-
-    return text

@@ -23,7 +23,7 @@ from charrnn.runs.session import Session
 from charrnn.runs.task import say_remarks, task_of
 from charrnn.runs.transfer import refuse_itself
 from charrnn.train.interrupt import Interrupt
-from charrnn.train.loop import Verdict, never
+from charrnn.train.outlets import Verdict, never
 from charrnn.train.state import best_of
 from charrnn.train.world import World
 

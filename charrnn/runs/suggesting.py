@@ -8,7 +8,8 @@ from charrnn.corpus.tokens import Split
 from charrnn.errors import DataError
 from charrnn.runs.scoring import text_of
 from charrnn.runs.use import OpenModel
-from charrnn.sample.suggest import BEAM, Suggester, Suggestions
+from charrnn.sample.offers import Suggestions
+from charrnn.sample.suggest import BEAM, Suggester
 from charrnn.text.encode import Unknown
 from charrnn.text.normal import normalised_text
 from charrnn.text.watch import Check, Watch, no_check

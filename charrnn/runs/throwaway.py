@@ -12,9 +12,9 @@ from charrnn.config.load import Loaded
 from charrnn.contracts import Stream, Task
 from charrnn.logs.console import Console
 from charrnn.runs.mixed import say_mixed
+from charrnn.runs.outset import new_state
 from charrnn.runs.plan import Plan, apply_plan, make_plan, with_scan
 from charrnn.runs.pretrained import pretrained_of
-from charrnn.runs.session import new_state
 from charrnn.runs.stepping import with_step
 from charrnn.runs.task import say_remarks, task_of, training_stream
 from charrnn.runs.transfer import origin_of

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from charrnn.sample.suggest import Suggester, Suggestion, word_character
+from charrnn.sample.offers import Suggestion
+from charrnn.sample.suggest import Suggester, word_character
 from charrnn.text.watch import Progress, no_progress
 
 

@@ -15,13 +15,14 @@ Shapes: B rows of the beam, V vocabulary.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from charrnn.errors import DivergedError
 from charrnn.sample.decode import Stepper
+from charrnn.sample.offers import Found, Suggestion, Suggestions
 from charrnn.sample.surprise import log_sum
 from charrnn.scratch.cells import State
 from charrnn.text.encode import Unknown
@@ -32,36 +33,6 @@ from charrnn.text.watch import Check, no_check
 BEAM = 32
 LONGEST = 32
 """A word of more symbols is not offered."""
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """Something that may come next.
-
-    Attributes:
-        text: what would be put behind the text: a symbol, or the rest of a word, perhaps with a space in front of it.
-        word: the whole word, with what of it is there already; for a symbol a label of it, on one line.
-        probability: that the text goes on with it; of a word, that it also ends there.
-    """
-
-    text: str
-    word: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class Suggestions:
-    """What may come next, the likeliest first.
-
-    Attributes:
-        symbols: single symbols.
-        words: words, or rests of the one that was begun.
-        complete: whether the words are proven to be the likeliest of all; else the beam may have lost one.
-    """
-
-    symbols: tuple[Suggestion, ...]
-    words: tuple[Suggestion, ...]
-    complete: bool
 
 
 @dataclass(frozen=True)
@@ -168,7 +139,7 @@ class Suggester:
 
     def _words(self, place: Place, shares_V: np.ndarray, k: int) -> tuple[tuple[Suggestion, ...], bool]:
         """The words that a beam finds, and whether no other can be as likely."""
-        found = _Found(k)
+        found = Found(k)
         rows = [_Row((), 1.0, shares_V)]
         state = place.state
         if place.begun:  # it may end at once
@@ -253,30 +224,6 @@ class _Row:
     path: tuple[int, ...]
     share: float
     shares_V: np.ndarray
-
-
-@dataclass
-class _Found:
-    """The k likeliest words so far."""
-
-    k: int
-    words: list[tuple[float, tuple[int, ...]]] = field(default_factory=list)
-
-    def add(self, path: tuple[int, ...], share: float) -> None:
-        """Take note of a word."""
-        if share > 0.0:
-            self.words.append((share, path))
-            self.words.sort(key=lambda word: -word[0])
-            del self.words[self.k :]
-
-    @property
-    def least(self) -> float:
-        """What a further word must exceed."""
-        return self.words[-1][0] if len(self.words) == self.k else 0.0
-
-    def best(self) -> list[tuple[tuple[int, ...], float]]:
-        """They, the likeliest first."""
-        return [(path, share) for share, path in self.words]
 
 
 def word_character(character: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from charrnn.sample.suggest import Place, Suggester, Suggestion, Suggestions
+from charrnn.sample.offers import Suggestion, Suggestions
+from charrnn.sample.suggest import Place, Suggester
 from charrnn.text.encode import UnknownSymbols
 
 TAB, BACKSPACE, LITERALLY = "\t", "\x7f", "\x16"

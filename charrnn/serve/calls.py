@@ -8,7 +8,7 @@ from charrnn.runs.scoring import score_text
 from charrnn.runs.suggesting import suggester
 from charrnn.runs.use import OpenModel
 from charrnn.sample.lines import pieces
-from charrnn.sample.suggest import Suggestion
+from charrnn.sample.offers import Suggestion
 from charrnn.serve.bodies import ScoreBody, SuggestBody
 from charrnn.text.normal import normalised_text
 from charrnn.text.watch import Check

@@ -12,7 +12,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 from charrnn.errors import DataError
 from charrnn.files import digest
-from charrnn.files.atomic import make_folder, move, storage_errors
+from charrnn.files.atomic import make_folder, move
+from charrnn.files.refusals import storage_errors
 from charrnn.text.blocks import BLOCK, read_errors
 from charrnn.text.watch import Watch
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from charrnn.config.schema.corpus import Corpus
 from charrnn.errors import DataError
-from charrnn.files.atomic import beside, make_folder, storage_errors
+from charrnn.files.atomic import beside, make_folder
+from charrnn.files.refusals import storage_errors
 from charrnn.text.blocks import BLOCK, SourceFile, read_errors
 from charrnn.text.builtin import builtin, known, known_files
 from charrnn.text.download import download, file_name

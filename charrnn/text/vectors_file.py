@@ -20,7 +20,8 @@ from typing import BinaryIO, Literal, cast
 import numpy as np
 
 from charrnn.errors import DataError, UsageError
-from charrnn.files.atomic import beside, make_folder, move, storage_errors
+from charrnn.files.atomic import beside, make_folder, move
+from charrnn.files.refusals import storage_errors
 from charrnn.files.regular import open_regular
 from charrnn.text.blocks import read_errors, refuse_bomb
 

@@ -34,6 +34,11 @@ class Evaluation:
     reading: Mapping[str, int]
     figures: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Those of the figures that are single numbers."""
+        return {name: value for name, value in self.figures.items() if isinstance(value, int | float)}
+
 
 def evaluate(
     task: Task,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -15,52 +14,16 @@ from charrnn.config.schema import Evaluate, Train
 from charrnn.contracts import Stream, Task
 from charrnn.errors import DiskFullError, DivergedError, Interrupted
 from charrnn.train.ahead import Ahead
+from charrnn.train.calendar import Calendar
 from charrnn.train.evaluate import evaluate
 from charrnn.train.guard import autopsy, diverged
 from charrnn.train.interrupt import Interrupt
+from charrnn.train.outlets import Log, Sampler, Saver, Verdict, never
 from charrnn.train.recall import OfHistory
-from charrnn.train.schedule import rate_factor, should_stop, total_steps
+from charrnn.train.schedule import rate_factor, should_stop
 from charrnn.train.state import Tally, TrainState
 from charrnn.train.step import StepResult, advance
 from charrnn.train.world import World
-
-
-class Saver(Protocol):
-    """Where checkpoints go."""
-
-    def due(self, step: int, steps_per_epoch: int, shift: int) -> bool:
-        """Whether the settings ask for a checkpoint at `step`; epochs are counted from `step` + `shift`."""
-
-    def late(self) -> bool:
-        """Whether the settings ask for a checkpoint because of the time since the last one."""
-
-    def save(self, state: TrainState) -> None:
-        """Write a checkpoint, move `last` and `best`, and only then remove what is too old."""
-
-    def roll_back(self, state: TrainState) -> bool:
-        """Let `state` and the records be those of the last good checkpoint; False where there is none."""
-
-    def dump(self, report: dict[str, Any]) -> Path:
-        """Write down what a diverged run came to; returns the file."""
-
-
-class Log(Protocol):
-    """Where records go."""
-
-    def log(self, record: dict[str, Any]) -> None:
-        """Write one record."""
-
-    def sample(self, step: int, text: str) -> None:
-        """Write one sample."""
-
-
-Verdict = Callable[[Sequence[dict[str, float]]], str | None]
-"""Asked after each validation, with all of them so far: a text ends the run, and says why."""
-
-
-def never(history: Sequence[dict[str, float]]) -> str | None:
-    """The verdict that lets every run go to its end."""
-    return None
 
 
 @dataclass
@@ -76,7 +39,7 @@ class Training:
         device: where the model is.
         saver: writes checkpoints.
         logger: writes records.
-        sampler: makes a text from the model as it is; None of a model that writes none.
+        sampler: makes a text from the model as it is.
         interrupt: the signals so far.
         world: the processes that share the run; all of them go through the same steps, and know the same.
         verdict: whether the run is to end before its time.
@@ -92,7 +55,7 @@ class Training:
     device: torch.device
     saver: Saver
     logger: Log
-    sampler: Callable[[TrainState], str | None]
+    sampler: Sampler
     interrupt: Interrupt
     verdict: Verdict = never
     world: World = field(default_factory=World)
@@ -102,13 +65,14 @@ class Training:
     def __post_init__(self) -> None:
         self._rate, self._unsaved = 0.0, False
         self._stops = OfHistory(lambda history: should_stop(self.settings.early_stop, history))
-        self._validates = self.task.stream("valid") is not None
+        validates = self.task.stream("valid") is not None
+        self._calendar = Calendar(self.state, self.stream, self.settings, self.evaluation, self.saver, validates)
         self._time_anew()
 
     @property
     def steps(self) -> int:
         """Updates in all."""
-        return total_steps(self.settings, self.stream.steps_per_epoch, self.state.shift)
+        return self._calendar.end
 
     def run(self) -> None:
         """Train to the end, or until a signal asks to stop; either way the last state is saved.
@@ -137,7 +101,7 @@ class Training:
     def _update(self) -> None:
         """Do the next update, or several where nobody must look in between, and take account of what they saw."""
         state = self.state
-        if state.place % self.stream.steps_per_epoch == 0:
+        if self._calendar.begins_epoch():
             state.epoch = Tally()
         for rate, result in self._updates():
             self._rate = rate
@@ -154,25 +118,8 @@ class Training:
             rate = self._scheduled_rate(state.step)
             yield rate, advance(self.task, state, self.stream, rate, self.settings, self.device, self.world)
         else:
-            rates = [self._scheduled_rate(state.step + i) for i in range(self._room(self.ahead.most))]
+            rates = [self._scheduled_rate(state.step + i) for i in range(self._calendar.room(self.ahead.most))]
             yield from zip(rates, self.ahead.run(rates), strict=False)
-
-    def _room(self, most: int) -> int:
-        """How many updates, from 1 to `most`, come before the next step at which something may fall due."""
-        if self.state.skipped:  # what has fallen due waits for the first update that is done
-            return 1
-        return next((n for n in range(1, most) if self._due_at(self.state.step + n)), most)
-
-    def _due_at(self, step: int) -> bool:
-        """Whether a record, a validation, a checkpoint or an end may fall due when so many updates are done."""
-        state, epoch, every = self.state, self.stream.steps_per_epoch, self.evaluation.every
-        return (
-            step == self.steps
-            or step % self.settings.log_every == 0
-            or (step + state.shift) % epoch == 0
-            or (every != "epoch" and step % every == 0)
-            or self.saver.due(step, epoch, state.shift)
-        )
 
     def _scheduled_rate(self, step: int) -> float:
         state, epoch = self.state, self.stream.steps_per_epoch
@@ -206,8 +153,9 @@ class Training:
     def _log_when_due(self) -> None:
         state = self.state
         tally, now = state.interval, self.clock()
-        due = state.step % self.settings.log_every == 0 or state.step == self.steps
-        if not due or not (tally.steps or tally.skipped):  # just after going back there is nothing to tell
+        if not self._calendar.record():
+            return
+        if not (tally.steps or tally.skipped):  # just after going back there is nothing to tell
             return
         speed = (tally.count - self._counted) / max(now - self._since, 1e-9)
         figures = self.task.metrics(tally.mean, "train") if tally.count else {}
@@ -217,7 +165,7 @@ class Training:
         self._time_anew()
 
     def _validate_when_due(self) -> None:
-        if not self._validation_due():
+        if not self._calendar.validation():
             return
         state, began = self.state, self.clock()
         result = evaluate(self.task, state.shown, "valid", self.device, self.interrupt.check, world=self.world)
@@ -227,7 +175,7 @@ class Training:
             return
         # The sample first: a signal while it is made leaves this validation undone, not half done.
         text = self.sampler(state)
-        figures = self.task.metrics(result.mean, "valid") | numbers(result.figures)
+        figures = self.task.metrics(result.mean, "valid") | result.numbers
         state.history.append({"step": state.step, "loss": result.mean} | figures)
         extra: dict[str, Any] = {**result.reading, "best": state.best is state.history[-1]}
         if state.average is not None:
@@ -239,24 +187,14 @@ class Training:
             self.logger.sample(state.step, text)
         self._since += self.clock() - began
 
-    def _validation_due(self) -> bool:
-        """At every period's end, or at the first update after it that was not skipped; and at the end of all."""
-        state, every = self.state, self.evaluation.every
-        past = state.place % self.stream.steps_per_epoch if every == "epoch" else state.step % every
-        known = state.history[-1]["step"] if state.history else 0
-        ending = state.step == self.steps
-        wanted = state.step if ending else state.step - past
-        return self._validates and known < wanted and (ending or not state.skipped)
-
     def _save_when_due(self) -> None:
-        """Save what was asked for; in a row of skipped updates nothing has changed, and nothing falls due."""
+        """Save what is due, what has improved, and what was asked for."""
         state = self.state
         improved = state.best is not None and state.best["step"] == state.step
-        due = not state.skipped and self.saver.due(state.step, self.stream.steps_per_epoch, state.shift)
-        if state.step and not state.skipped and self.saver.late():
+        if self._calendar.overdue():
             self.interrupt.save = True
         asked = self.interrupt.take_save()  # a checkpoint that falls due anyway is the one that was asked for
-        if not (state.ended or improved or due or asked):
+        if not (state.ended or improved or asked or self._calendar.checkpoint()):
             return
         try:
             self._save()
@@ -282,8 +220,3 @@ class Training:
     def _record(self, split: str) -> dict[str, Any]:
         epoch = self.state.place / self.stream.steps_per_epoch
         return {"step": self.state.step, "epoch": round(epoch, 4), "split": split}
-
-
-def numbers(figures: Mapping[str, Any]) -> dict[str, float]:
-    """Those of the figures that are single numbers."""
-    return {name: value for name, value in figures.items() if isinstance(value, int | float)}

@@ -22,11 +22,10 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from charrnn.contracts import Batch, Share
-from charrnn.errors import CharRnnError, Interrupted, PeerError
+from charrnn.errors import CharRnnError, PeerError
 from charrnn.models.core import State
 from charrnn.models.norm import SequenceBatchNorm
 from charrnn.stream.rows import slices
-from charrnn.train.interrupt import Interrupt
 
 T = TypeVar("T")
 
@@ -197,44 +196,6 @@ class World:
         with _in_company():
             dist.gather_object({name: tensor.detach().cpu() for name, tensor in own.items()}, states)
         return {} if states is None else together(states)
-
-
-class SharedInterrupt(Interrupt):
-    """The signals that any process of a run has got: every look is a look of all processes, and all see the same.
-
-    Args:
-        own: what this process's handlers set.
-        world: the processes.
-    """
-
-    def __init__(self, own: Interrupt, world: World) -> None:
-        super().__init__()
-        self._own, self._world = own, world
-        self._save = False
-
-    def check(self) -> None:
-        """Raise `Interrupted` where a signal, or the end of the job, asks any of the processes to stop."""
-        ending: Interrupted | None = None
-        try:
-            self._own.check()
-        except Interrupted as stop:
-            ending = stop
-        wanted = torch.tensor([ending.signal_number if ending else 0, int(self._own.take_save() or self.save)])
-        self.save = False
-        number, save = self._world.highest(wanted).tolist()
-        self._save |= bool(save)
-        if number:
-            self.stop = self._own.stop = number
-            raise ending or Interrupted(number)
-
-    def saved(self, seconds: float) -> None:
-        """See `Interrupt.saved`."""
-        self._own.saved(seconds)
-
-    def take_save(self) -> bool:
-        """Whether a checkpoint was asked for, as far as all processes know."""
-        asked, self._save = self._save, False
-        return asked
 
 
 def together(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.errors import DataError
-from charrnn.files.atomic import storage_errors
 from charrnn.files.claims import held
+from charrnn.files.refusals import storage_errors
 from charrnn.runs.folder import STUDY
 from charrnn.tune.extra import optuna
 

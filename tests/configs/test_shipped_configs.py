@@ -10,7 +10,8 @@ from labelling import idx
 
 from charrnn.config.load import load_config
 from charrnn.config.schema import ClassifyConfig, LanguageConfig, RateConfig, VectorsConfig
-from charrnn.config.schema.labelled import Folder, Images, LabelledSource, Table
+from charrnn.config.schema.labelled import Folder, Images, Table
+from charrnn.config.schema.labelled_source import LabelledSource
 from charrnn.config.schema.mixed_text import MixedText
 from charrnn.logs.console import Console
 from charrnn.runs.mixed_texts import parts_of

@@ -18,7 +18,7 @@ from charrnn.config.load import load_config
 from charrnn.errors import OutOfMemoryError
 from charrnn.logs.console import Console
 from charrnn.models.classifier import Classifier
-from charrnn.runs import session
+from charrnn.runs import outset
 from charrnn.runs.check import dry_run
 from charrnn.runs.evaluate import Wanted, evaluate_run
 from charrnn.runs.folder import find_checkpoint
@@ -98,13 +98,13 @@ def in_the_optimizer(full: Full, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def in_the_sampler(full: Full, monkeypatch: pytest.MonkeyPatch) -> None:
-    sound = session.several
+    sound = outset.several
 
     def several(*arguments: Any) -> Any:
         full.look()
         return sound(*arguments)
 
-    monkeypatch.setattr(session, "several", several)
+    monkeypatch.setattr(outset, "several", several)
 
 
 PHASES: dict[str, tuple[int, Callable[[Full, pytest.MonkeyPatch], None]]] = {

@@ -49,14 +49,14 @@ def test_killed_between_two_steps_of_a_round_it_goes_on(
     lab: PseudoLab, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     """After the labels and before the student; after the student and before the folder has its name."""
-    from charrnn.pseudo import classify, rounds
+    from charrnn.pseudo import classify, stage
 
     lab.rounds("whole", *SHORT)
 
     def kill(*arguments: Any) -> None:
         raise Stopper.Killed
 
-    module, name = {"labelled": (classify, "refusal"), "trained": (rounds, "move_folder")}[moment]
+    module, name = {"labelled": (classify, "refusal"), "trained": (stage, "move_folder")}[moment]
     known = getattr(module, name)
     with monkeypatch.context() as patch:
         patch.setattr(

@@ -20,7 +20,7 @@ from charrnn.logs.console import Console
 from charrnn.models.build import build_model
 from charrnn.models.network import Network
 from charrnn.runs.check import dry_run
-from charrnn.runs.session import new_state
+from charrnn.runs.outset import new_state
 from charrnn.runs.start import train_run
 from charrnn.runs.transfer import Transfer, origin_of, transfer
 from charrnn.tasks.language import LanguageTask

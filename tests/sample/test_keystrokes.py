@@ -6,7 +6,8 @@ import pytest
 from smallmodel import Small, letters
 
 from charrnn.sample.keystrokes import Keystrokes, type_out
-from charrnn.sample.suggest import Place, Suggester, Suggestion, Suggestions
+from charrnn.sample.offers import Suggestion, Suggestions
+from charrnn.sample.suggest import Place, Suggester
 
 VOCABULARY = letters("abcdehnt ,.\n")
 

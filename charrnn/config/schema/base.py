@@ -41,3 +41,6 @@ Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 Count = Annotated[int, Field(ge=1)]
 """A whole number from 1."""
+
+Column = Annotated[str, Field(min_length=1)] | Count
+"""A column of a table: its name, or its number counted from 1."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from charrnn.config.schema.labelled import PLACES
+from charrnn.config.schema.labelled_source import PLACES
 
 IDENTITY = (
     "task",

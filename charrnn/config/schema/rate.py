@@ -6,11 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from charrnn.config.schema.base import AsTuple, Count, Fraction, Section, default_kind
+from charrnn.config.schema.base import AsTuple, Column, Count, Fraction, Section, default_kind
 from charrnn.config.schema.corpus import Source
 from charrnn.config.schema.mix import RatingMix
 
-Column = Annotated[str, Field(min_length=1)] | Count
 Weight = Annotated[float, Field(ge=0.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
