@@ -33,7 +33,8 @@ from terabyte_pair import KIB, timed
 RECORD = ROOT / "docs" / "scaling.json"
 PAGE = ROOT / "docs" / "scaling.md"
 MB = 10**6
-MAPPINGS = 200
+PARTS = 200
+"""Files that the tokens are written in."""
 MESSAGES_KIB = (1, 16, 256, 1 * KIB, 4 * KIB, 16 * KIB, 64 * KIB)
 CONFIG = """\
 corpus: {{source: text.txt, unit: char}}
@@ -70,8 +71,9 @@ def preparing(folder: Path, mb: float) -> dict[str, float]:
     from charrnn.config.schema.corpus import Corpus
     from charrnn.corpus.prepare import prepare
 
+    settings = Corpus(source="text.txt", unit="char", part_bytes=max(1, int(mb * MB) // PARTS // 4) * 4)
     began, busy = time.perf_counter(), _busy()
-    corpus = prepare(Corpus(source="text.txt", unit="char"), base=folder, corpora=folder / "corpora").corpus
+    corpus = prepare(settings, base=folder, corpora=folder / "corpora").corpus
     found = {"mb": mb, "seconds": time.perf_counter() - began, "cpu_seconds": _busy() - busy}
     size = sum(path.stat().st_size for path in corpus.folder.rglob("*") if path.is_file())
     return found | {"tokens": len(corpus.tokens), "bytes_on_disk": size}
@@ -83,19 +85,20 @@ def _busy() -> float:
 
 
 def mapping(folder: Path) -> dict[str, float]:
-    """A corpus opened, mapped and read in one place, over and over; how many files stay open for each."""
+    """The parts of a corpus, each mapped for the first of its tokens; how many files stay open for each."""
+    from charrnn.corpus.parts import PartedTokens
     from charrnn.corpus.tokens import TokenCorpus
 
-    place = next((folder / "corpora").glob("text*"))
-    before, held, seconds = len(os.listdir("/proc/self/fd")), [], []
-    for number in range(MAPPINGS):
+    tokens = TokenCorpus.open(next((folder / "corpora").glob("text*"))).tokens
+    before, seconds = len(os.listdir("/proc/self/fd")), []
+    for number in range(PARTS):
         began = time.perf_counter()
-        tokens = TokenCorpus.open(place).tokens
-        assert tokens[number * (len(tokens) // MAPPINGS)] >= 0
+        assert tokens[number * (len(tokens) // PARTS)] >= 0
         seconds.append(time.perf_counter() - began)
-        held.append(tokens)
+    assert isinstance(tokens, PartedTokens)
+    parts = len(tokens.mapped)
     files = len(os.listdir("/proc/self/fd")) - before
-    return {"seconds": statistics.median(seconds), "descriptors": files / len(held), "times": len(held)}
+    return {"seconds": statistics.median(seconds), "descriptors": files / parts, "times": parts}
 
 
 def loaded(folder: Path, lanes: int, hidden: int, steps: int) -> Any:
