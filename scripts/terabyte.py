@@ -33,11 +33,13 @@ from terabyte_pair import KIB, timed
 RECORD = ROOT / "docs" / "scaling.json"
 PAGE = ROOT / "docs" / "scaling.md"
 MB = 10**6
+LEFT = 10_000
+"""Characters of validation: every run ends with one, and that is not what is measured."""
 PARTS = 200
 """Files that the tokens are written in."""
 MESSAGES_KIB = (1, 16, 256, 1 * KIB, 4 * KIB, 16 * KIB, 64 * KIB)
 CONFIG = """\
-corpus: {{source: text.txt, unit: char}}
+corpus: {{source: text.txt, unit: char, split: [rest, {left}, {left}]}}
 stream: {{lanes: {lanes}, chunk: 40}}
 model: {{input: {{size: 64}}, core: {{kind: lstm, hidden: {hidden}, layers: 2}}}}
 train: {{max_steps: {steps}, device: cpu, threads: 1, tensorboard: false}}
@@ -71,7 +73,8 @@ def preparing(folder: Path, mb: float) -> dict[str, float]:
     from charrnn.config.schema.corpus import Corpus
     from charrnn.corpus.prepare import prepare
 
-    settings = Corpus(source="text.txt", unit="char", part_bytes=max(1, int(mb * MB) // PARTS // 4) * 4)
+    each = max(1, int(mb * MB) // PARTS // 4) * 4
+    settings = Corpus(source="text.txt", unit="char", split=("rest", LEFT, LEFT), part_bytes=each)
     began, busy = time.perf_counter(), _busy()
     corpus = prepare(settings, base=folder, corpora=folder / "corpora").corpus
     found = {"mb": mb, "seconds": time.perf_counter() - began, "cpu_seconds": _busy() - busy}
@@ -106,7 +109,7 @@ def loaded(folder: Path, lanes: int, hidden: int, steps: int) -> Any:
     from charrnn.config.load import load_config
 
     config = folder / f"lanes-{lanes}-hidden-{hidden}.yaml"
-    config.write_text(CONFIG.format(lanes=lanes, hidden=hidden, steps=steps), encoding="utf-8")
+    config.write_text(CONFIG.format(left=LEFT, lanes=lanes, hidden=hidden, steps=steps), encoding="utf-8")
     return load_config(config)
 
 
