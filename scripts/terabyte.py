@@ -189,12 +189,13 @@ def training(folder: Path, hidden: int) -> dict[str, float]:
     torch.set_num_threads(1)
     side = 1024
     a, b = torch.randn(side, side), torch.randn(side, side)
-    matrix, _ = sum_of_sizes(folder / "scaling" / "by-1")
+    place = folder / f"scaling-{scaling.LANES}"
+    matrix, every = sum_of_sizes(place / "by-1")
     found |= {"matrix_parameters": matrix, "product_flops": 2 * side**3 / timed(lambda: a @ b)}
-    counts = [terabyte_pair.ask(folder, "count", folder / "scaling" / "train.yaml", steps) for steps in (3, 5)]
+    counts = [terabyte_pair.ask(folder, "count", place / "train.yaml", steps) for steps in (3, 5)]
     for name in ("messages", "bytes"):
         found[f"{name}_per_update"] = (counts[1][name] - counts[0][name]) / 2
-    return found | {"parameters": sum_of_sizes(folder / "scaling" / "by-1")[1]}
+    return found | {"parameters": every}
 
 
 def sum_of_sizes(run: Path) -> tuple[int, int]:

@@ -139,6 +139,13 @@ ROWS = {
         scaling.training,
         1.8,
     ),
+    "two-shared": Row(
+        f"training, LSTM {NETWORK}, 64 lanes of 40, by two processes that share a run",
+        "by two at once, each with a run of 32 lanes",
+        "characters/s",
+        scaling.apart,
+        0.9,
+    ),
     "mix-two": Row(MESSAGES.format("64 + 16"), "one stream of 80 rows", "ms", mixing.steps("64 + 16", "80"), 1.02),
     "mix-three": Row(
         MESSAGES.format("44 + 16 + 4"), "one stream of 64 rows", "ms", mixing.steps("44 + 16 + 4", "64"), 1.02

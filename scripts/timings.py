@@ -46,7 +46,9 @@ What most scripts are is the loop around `torch.nn`; the kernels alone, and the 
 is to gain. The row until-learned counts all seconds from a command to its end.
 
 In the row of two processes both sides train the same network on the same batches, by gloo on one machine; twice the
-rate would be perfect, and 1.8 times is wanted. Timed are the last twelve updates of twenty-four.
+rate would be perfect, and 1.8 times is wanted. Timed are the last twelve updates of twenty-four. How much of what is
+missing is the machine's, whose cores share their memory and their clock, tells the row below it: there the other side
+are two trainings at once, each of half the lanes, which do not know of each other.
 
 The mixing rows train a classifier on batches that hold rows of several sources (`stream.mix`), beside one that reads as
 many rows from a single source, and beside one whose batches are made source by source and then concatenated, as the
