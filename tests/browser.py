@@ -49,8 +49,13 @@ def picture(
     _chromium(page, f"--window-size={width},{height}", f"--screenshot={to}", *options)
 
 
-def _chromium(page: Path | str, *options: str) -> subprocess.CompletedProcess[str]:
+def _chromium(page: Path | str, *options: str, tries: int = 2) -> subprocess.CompletedProcess[str]:
     address = page if isinstance(page, str) else page.resolve().as_uri()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [str(CHROMIUM), *_FLAGS, f"--user-data-dir={profile}", *options, address]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+        try:
+            return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        except subprocess.TimeoutExpired:  # once in a few hundred starts it hangs before it has opened anything
+            if tries == 1:
+                raise
+    return _chromium(page, *options, tries=tries - 1)
