@@ -39,7 +39,8 @@ A = Shape()
 B = replace(A, chunk=128, steps=6)
 C = replace(A, share=2, steps=24)
 D = replace(B, lanes=128, steps=4)
-E = Shape(lanes=64, chunk=784, kind="elman", share=4, layers=1, steps=4)
+E = Shape(lanes=64, chunk=784, kind="elman", share=4, layers=1, steps=4, lr=1e-8)
+"""Its rate is that of Le, Jaitly and Hinton 2015 (section 4.2): at a higher one its state explodes."""
 SHAPES = {"a": A, "b": B, "c": C, "d": D, "e": E}
 
 

@@ -30,7 +30,7 @@ model: {{input: {{size: {embedding}}}, core: {{{core}, hidden: {hidden}, layers:
 train:
   max_steps: {steps}
   log_every: {half}
-  optimizer: {{kind: adam, lr: 2e-3}}
+  optimizer: {{kind: adam, lr: {lr}}}
   schedule: {{kind: constant}}
   device: {device}
   threads: 1
@@ -64,6 +64,7 @@ class Shape:
     layers: int = 2
     steps: int = 12
     precision: str = "auto"
+    lr: float = 2e-3
 
 
 LEARNING = Shape(lanes=32, chunk=64, share=2, layers=1, steps=150)
