@@ -173,7 +173,7 @@ def device_of(wanted: str) -> torch.device:
     """The device that `train.device` means in this process.
 
     Raises:
-        DeviceError: it does not exist here.
+        DeviceError: it does not exist here, or another process of this machine has it.
     """
     own = local_rank()  # of several processes on a machine each has a GPU of its own
     if wanted == "auto":
@@ -181,6 +181,11 @@ def device_of(wanted: str) -> torch.device:
     device = torch.device(wanted)
     if device.type == "cpu":
         return device
+    if own and device.index is not None:
+        raise DeviceError(
+            f"all processes of this machine would compute on `{wanted}`",
+            hint="use --device cuda: each process takes the GPU of its own number",
+        )
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     index = own if device.index is None else device.index
     if index >= count:

@@ -61,3 +61,14 @@ def test_a_process_takes_the_gpu_of_its_number_on_its_machine(monkeypatch: pytes
     for wanted in ("auto", "cuda"):
         with pytest.raises(DeviceError, match="process 3 of this machine"):
             device_of(wanted)
+
+
+def test_processes_of_one_machine_do_not_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One process of each machine may be told which it takes; the others of a machine would take the same."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    assert str(device_of("cuda:1")) == "cuda:1"
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with pytest.raises(DeviceError, match="would compute on `cuda:1`"):
+        device_of("cuda:1")
