@@ -8,7 +8,6 @@ Shapes: K steps of a burst, B rows, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import astuple
 
 import numpy as np
@@ -16,14 +15,13 @@ import torch
 from torch import Tensor
 
 from charrnn.config.schema import Sample
+from charrnn.models.capture import Work, capture_on
 from charrnn.models.core import State
 from charrnn.models.drawing import Choices, Used, draw, used_by
 from charrnn.models.stepping import Stepping
 
 STEPS = 64
 """Symbols per burst: some milliseconds of work, so that a text comes smoothly and Ctrl-C is obeyed at once."""
-
-_WARM = 2
 
 
 class Burst:
@@ -45,7 +43,8 @@ class Burst:
         self._model, self._vocabulary, self._device = model, vocabulary, device
         self._places: _Places
         self._used: list[Used | None] = []
-        self._plays: dict[Used, Callable[[], None]] = {}
+        self._plays: dict[Used, Work] = {}
+        self._capture = capture_on(device)
 
     def widen(self, rows: int) -> None:
         """Make room for at least so many rows; those that are there stay what they are."""
@@ -102,12 +101,12 @@ class Burst:
         drawn_KB: np.ndarray = places.drawn_KB[:, :rows].cpu().numpy().copy()
         return drawn_KB
 
-    def _steps(self, used: Used, steps: int) -> None:
+    def _steps(self, used: Used) -> None:
         """The steps themselves: all that a graph holds."""
         places = self._places
         ids_B: Tensor = places.ids_B
         state: State = places.state
-        for k in range(steps):
+        for k in range(self.steps):
             logits_BV, state = self._model.step(ids_B, state)
             drawn_B = draw(logits_BV, places.uniform_KB[k], places.temperature_KB[k], places.choices, used)
             ids_B = torch.where(places.given_KB[k] < 0, drawn_B, places.given_KB[k], out=places.drawn_KB[k])
@@ -115,40 +114,15 @@ class Burst:
         for name, tensor in places.state.items():
             tensor.copy_(state[name])
 
-    def _play(self, used: Used) -> Callable[[], None]:
-        """What goes K steps: on CUDA a graph, which is recorded now."""
-        if self._device.type != "cuda":
-            return lambda: self._steps(used, self.steps)
-        device = self._device
-        with torch.cuda.device(device):
-            graph = self._recorded(used)
-
-        def play() -> None:  # knows nothing of `self`: so a graph that nobody needs is gone at once
-            with torch.cuda.device(device):
-                graph.replay()
-
-        return play
-
-    def _recorded(self, used: Used) -> torch.cuda.CUDAGraph:
-        """The K steps as a graph.
-
-        Libraries take their workspaces at their first call, which a recording must not see: so a few steps go before
-        it, on the stream that records, and what they have changed is put back.
-        """
+    def _play(self, used: Used) -> Work:
+        """What goes K steps: on CUDA a graph, which is recorded now. That steps are done in front of it leaves no
+        trace."""
         kept = [self._places.ids_B, *self._places.state.values()]
         before = [tensor.clone() for tensor in kept]
-        own, stream = torch.cuda.current_stream(), torch.cuda.Stream()
-        stream.wait_stream(own)
-        with torch.cuda.stream(stream):
-            self._steps(used, min(_WARM, self.steps))
-        own.wait_stream(stream)
+        play = self._capture(lambda: self._steps(used))
         for tensor, former in zip(kept, before, strict=True):
             tensor.copy_(former)
-        graph = torch.cuda.CUDAGraph()
-        # What other threads do on the device meanwhile is not refused: a server has several.
-        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
-            self._steps(used, self.steps)
-        return graph
+        return play
 
 
 def fitting(rows: int) -> int:

@@ -12,10 +12,10 @@ from charrnn.config.schema import Config, LanguageConfig
 from charrnn.config.schema.optimizer import Adam, AdamW, Sgd
 from charrnn.contracts import Stream, Task
 from charrnn.errors import ConfigError
+from charrnn.models.capture import capture_on
 from charrnn.runs.plan import Plan
 from charrnn.tasks.language import LanguageTask
 from charrnn.train.ahead import Ahead
-from charrnn.train.capture import CudaCapture
 from charrnn.train.state import TrainState
 
 
@@ -67,7 +67,7 @@ def ahead_of(plan: Plan, task: Task, state: TrainState, stream: Stream, say: Cal
     device = torch.device(plan.device)
     if device.type != "cuda" or _must_look(plan, task.config) is not None:
         return None
-    capture = CudaCapture(device) if plan.step == "graph" else None
+    capture = capture_on(device) if plan.step == "graph" else None
     return Ahead(task, state, stream, task.config.train, device, capture, say)
 
 

@@ -15,11 +15,12 @@ from torch import Tensor
 
 from charrnn.config.schema import Train
 from charrnn.contracts import Stream, Task
+from charrnn.models.capture import Capture
 from charrnn.models.core import Draws
 from charrnn.stream.orders import Order, orders_of
 from charrnn.stream.travel import sent
 from charrnn.train.optim import rate_on, set_rate
-from charrnn.train.standing import Capture, StandingUpdate
+from charrnn.train.standing import StandingUpdate
 from charrnn.train.state import TrainState
 from charrnn.train.step import StepResult, advance, counted, result_of
 from charrnn.train.unseen import primed, update_unseen

@@ -7,29 +7,18 @@ figures, where they were.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from charrnn.config.schema import Train
 from charrnn.contracts import Task
+from charrnn.models.capture import Capture, Work
 from charrnn.models.held import HeldMasks
 from charrnn.stream.orders import Order, Orders
 from charrnn.stream.travel import sent
 from charrnn.train.optim import rate_type, set_rate
 from charrnn.train.state import TrainState, running_statistics
 from charrnn.train.unseen import update_unseen
-
-Work = Callable[[], None]
-Capture = Callable[[Work], Work]
-"""Does some work a few times, and returns what repeats it: on CUDA a graph, else the work itself."""
-
-
-def uncaptured(work: Work) -> Work:
-    """A capture where there is nothing to capture with: the work is what repeats it."""
-    work()
-    return work
 
 
 class StandingUpdate:

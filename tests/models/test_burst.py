@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import product
 from typing import Any
 
@@ -16,6 +14,7 @@ from hypothesis import strategies as st
 
 from charrnn.config.schema import Sample
 from charrnn.models.burst import Burst
+from charrnn.models.capture import Work
 from charrnn.models.drawing import Choices, Used, draw, used_by
 from charrnn.models.stepping import Stepping
 from charrnn.sample.decode import Stepper
@@ -241,42 +240,21 @@ def test_rows_stay_what_they_are_where_room_is_made_for_others() -> None:
 
 
 def test_the_steps_before_a_recording_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The order of calls around a graph, told by things that stand for CUDA's; a recording itself computes nothing."""
-    calls: list[str] = []
+    burst, recorded = Burst(Counting(), 7, torch.device("cpu"), steps=3), []
 
-    class Stream:
-        def __init__(self, name: str = "side") -> None:
-            self.name = name
+    def capture(work: Work) -> Work:
+        for _ in range(3):
+            work()
+        recorded.append((burst._places.ids_B.tolist(), burst._places.state["steps"].tolist()))
+        return work
 
-        def wait_stream(self, other: Stream) -> None:
-            calls.append(f"{self.name} waits for {other.name}")
-
-    @contextmanager
-    def named(what: str) -> Iterator[None]:
-        calls.append(what)
-        yield
-
-    burst = Burst(Counting(), 7, torch.device("cpu"), steps=3)
-    monkeypatch.setattr(torch.cuda, "Stream", Stream)
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda: Stream("own"))
-    monkeypatch.setattr(torch.cuda, "stream", lambda stream: named(f"on {stream.name}"))
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: "a graph")
-    monkeypatch.setattr(torch.cuda, "graph", lambda graph, stream, **_: named(f"recording {graph} on {stream.name}"))
-    monkeypatch.setattr(burst, "_steps", lambda used, steps: calls.append(f"{steps} steps") or steps_of(used, steps))
-    steps_of: Any = lambda used, steps: Burst._steps(burst, used, steps) if steps < 3 else None  # noqa: E731
+    monkeypatch.setattr(burst, "_capture", capture)
     burst.widen(1)
     burst.begin(0, 4, Sample(), np.arange(7) == 0)
-    with torch.no_grad():
-        assert burst._recorded(Used()) == "a graph"
-    assert calls == [
-        "side waits for own",
-        "on side",
-        "2 steps",
-        "own waits for side",
-        "recording a graph on side",
-        "3 steps",
-    ]
-    assert (burst._places.ids_B.tolist(), burst._places.state["steps"].tolist()) == ([4], [[0.0]])
+    drawn_KB = burst.go(np.full((3, 1), -1), np.full((3, 1), 0.5), np.ones((3, 1)))
+    assert recorded == [([1], [[9.0]])], "they were done"
+    assert drawn_KB[:, 0].tolist() == [5, 6, 1]
+    assert burst._places.state["steps"].tolist() == [[3.0]]
 
 
 def test_a_vocabulary_of_bytes_is_drawn_in_bursts_too() -> None:

@@ -15,6 +15,7 @@ from tape import taped
 from torch import Tensor, nn
 
 from charrnn.contracts import Loss
+from charrnn.models.capture import Capture, Work, uncaptured
 from charrnn.models.core import Draws, State
 from charrnn.models.held import HeldMasks
 from charrnn.models.minimal import use_form
@@ -24,7 +25,6 @@ from charrnn.tasks.language import LanguageTask
 from charrnn.train import ahead
 from charrnn.train.ahead import Ahead
 from charrnn.train.precision import LossScale, Precision
-from charrnn.train.standing import Capture, Work, uncaptured
 from charrnn.train.state import TrainState
 from charrnn.train.step import StepResult, advance
 

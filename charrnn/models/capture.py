@@ -1,4 +1,4 @@
-"""The few lines that only a CUDA device can run: work is captured as a graph.
+"""Work that a device repeats as a graph: the few lines that only CUDA can run, and what stands for them elsewhere.
 
 The rules of a capture (docs.nvidia.com, CUDA graphs; PyTorch, "CUDA semantics"): nothing in it may wait for the device
 or read from it, all memory comes out of the graph's own pool, and libraries must have made what they make once before:
@@ -7,13 +7,27 @@ so the work is done a few times on the stream that is captured, beside the one o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from weakref import WeakSet
 
 import torch
 
-from charrnn.train.standing import Work
+Work = Callable[[], None]
+Capture = Callable[[Work], Work]
+"""Does some work a few times, and returns what repeats it: on CUDA a graph, else the work itself."""
 
 _WARM_UP = 3
+
+
+def uncaptured(work: Work) -> Work:
+    """A capture where there is nothing to capture with: the work is what repeats it."""
+    work()
+    return work
+
+
+def capture_on(device: torch.device) -> Capture:
+    """What captures on a device."""
+    return CudaCapture(device) if device.type == "cuda" else uncaptured
 
 
 class CudaCapture:
@@ -50,7 +64,8 @@ class CudaCapture:
             if not self._living:  # a pool ends with the last graph that had a part of it
                 self._pool = torch.cuda.graph_pool_handle()
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
+            # What other threads do on the device meanwhile is not refused: a server has several.
+            with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
                 work()
         self._living.add(graph)
         return graph.replay
