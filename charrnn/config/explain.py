@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from charrnn.config.described import description
 from charrnn.config.schema import TASKS
 from charrnn.config.shape import Keys, Shape, kind_of, listing, shape_of, suggest_word
 from charrnn.config.tree import Problem, Tree, is_text, shorten
@@ -140,8 +141,7 @@ def _about(path: Keys, tree: Tree) -> str:
     """The key's description in the schema."""
     kind = _kind_at(path[:-1], tree)
     sections = shape_of(tree).sections(path[:-1])
-    known = next(s.model_fields[path[-1]] for s in sections if kind_of(s) in ("", kind))
-    return " ".join((known.description or "").split())
+    return description(next(s for s in sections if kind_of(s) in ("", kind)), path[-1])
 
 
 def _wrong_kind(path: Keys, tree: Tree) -> Problem:

@@ -9,8 +9,10 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from charrnn.config.described import description
 from charrnn.config.load import EXTENDS, Loaded
 from charrnn.config.schema import TASKS
+from charrnn.config.schema.base import Section
 from charrnn.config.yaml12 import scalar
 
 _PLAIN = re.compile(r"[A-Za-z_]([A-Za-z0-9_./:-]*[A-Za-z0-9_./-])?")
@@ -59,6 +61,10 @@ def json_schema() -> dict[str, Any]:
     """
     _, whole = models_json_schema([(config, "validation") for config in TASKS.values()])
     sections: dict[str, Any] = _tidy(whole)["$defs"]
+    for section in _all_sections(Section):
+        keys = sections.get(section.__name__, {}).get("properties", {})
+        for key in keys:
+            keys[key] = _with_description(keys[key], description(section, key))
     about = "Another config, relative to this file, whose keys hold where this file has none."
     extends = {EXTENDS: {"type": "string", "minLength": 1, "description": about}}
     for config in TASKS.values():
@@ -71,6 +77,16 @@ def json_schema() -> dict[str, Any]:
         "allOf": [*_by_task(), {"if": {"required": [EXTENDS]}, "else": _NEEDED}],
         "$defs": sections,
     }
+
+
+def _all_sections(base: type[Section]) -> Iterator[type[Section]]:
+    for section in base.__subclasses__():
+        yield section
+        yield from _all_sections(section)
+
+
+def _with_description(schema: dict[str, Any], said: str) -> dict[str, Any]:
+    return dict(sorted({**schema, "description": said}.items())) if said else schema
 
 
 def _by_task() -> Iterator[dict[str, Any]]:
