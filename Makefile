@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP_ARGS ?=
 BIN := $(VENV)/bin
-# Two processes of one thread each: threads that wait for one another would slow each other down.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+# Processes of one thread each, for threads that wait for one another slow each other down; one more than two cores have,
+# as tests wait, too.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo course test test-all check lint format schema results readme bench soak schedules clean distclean
