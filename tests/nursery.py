@@ -18,11 +18,16 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+# torch._dynamo is loaded by the first optimizer, and takes longer than all the rest; the last two are for children.
+OURS = "charrnn.cli.main", "charrnn.pseudo.command", "charrnn.logs.logger"
+EVERYTHING = "torch._dynamo", *OURS, "killing", "signalling"
+WITHOUT_TORCH = "charrnn.cli.main", "charrnn.config.load"
 
 
 @dataclass(frozen=True)
@@ -62,13 +67,17 @@ class Child:
 
 
 class Nursery:
-    """Makes children that run a function of a module in a folder."""
+    """Makes children that run a function of a module in a folder.
 
-    def __init__(self) -> None:
+    Args:
+        loaded: the modules that they find loaded.
+    """
+
+    def __init__(self, loaded: Sequence[str]) -> None:
         environ = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "CHARRNN_"))}
         paths = [str(Path(__file__).parent), *sys.path]
         self._process = subprocess.Popen(
-            [sys.executable, __file__],
+            [sys.executable, __file__, *loaded],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -98,9 +107,9 @@ class Nursery:
 
 
 @contextmanager
-def nursery() -> Iterator[Nursery]:
+def nursery(loaded: Sequence[str] = EVERYTHING) -> Iterator[Nursery]:
     """A nursery, which goes when the block ends."""
-    made = Nursery()
+    made = Nursery(loaded)
     try:
         yield made
     finally:
@@ -115,10 +124,18 @@ def charrnn(*arguments: str) -> None:
     main()
 
 
+def probe(*arguments: str) -> None:
+    """The same; afterwards a line of standard error has its exit code, and whether it has loaded torch."""
+    code = 0
+    try:
+        charrnn(*arguments)
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    print("\n" + json.dumps([code, "torch" in sys.modules]), file=sys.stderr)
+
+
 def _serve() -> None:
-    # torch._dynamo is loaded by the first optimizer, and takes longer than all the rest; the last two are for children.
-    ours = "charrnn.cli.main", "charrnn.pseudo.command", "charrnn.logs.logger"
-    for module in ("torch._dynamo", *ours, "killing", "signalling"):
+    for module in sys.argv[1:]:
         importlib.import_module(module)
     for line in sys.stdin:
         order = json.loads(line)
