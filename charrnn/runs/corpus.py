@@ -10,6 +10,7 @@ from charrnn.config.load import Loaded
 from charrnn.config.schema import ClassifyConfig, Config, Corpus, LanguageConfig, RateConfig
 from charrnn.errors import UsageError
 from charrnn.logs.console import Console
+from charrnn.runs.allocator import keep_freed_memory
 from charrnn.text.watch import Check
 
 
@@ -78,6 +79,7 @@ def prepared(
     Raises:
         DataError, UsageError, StorageError: see `charrnn.corpus.prepare.prepare` and its neighbours.
     """
+    keep_freed_memory()  # blocks of text and of tokens come and go
     ready = _preparing(loaded.config)(
         loaded.config.corpus,
         base=loaded.base,
