@@ -69,7 +69,9 @@ again. A ratio in brackets is that of a row above.
   Linux, which clears its pages anew at every update. Expected from others' figures: a fifth or less. Kept:
   `charrnn/runs/allocator.py`, the greater part of [{train-a}]. Smaller networks gain more by it [{train-c}].
 - **Two threads of half the lanes each** (a Python thread per half, one thread in each kernel) were no faster than
-  one batch on two threads, so they are not here; two processes are (`two-processes` [{two-processes}]).
+  one batch on two threads, so they are not here; two processes are [{two-processes}]. What is missing of 2 is
+  in part the machine's: beside two runs at once that share nothing, two processes that share one stand at
+  [{two-shared}]. What a sum of all gradients takes stands in `docs/scaling.md`.
 - **A table of gates** in place of the first layer's input product would save {table} % of the arithmetic, and needs
   kernels of one's own; oneDNN's are faster than what NumPy or PyTorch's single operations leave. Not done. In
   sampling, where the kernels are our own, it is done.
@@ -84,8 +86,11 @@ again. A ratio in brackets is that of a row above.
   export, and no engine.
 - **Preparing** a text was bound by Python's way of reading: every block became a string and then bytes again.
   Blocks of ASCII are now looked up as they are, symbols that were seen often enough are counted no more, and where
-  no corpus can be there yet the text is not read once more for its digest [{prepare}]. What is left is the two
-  digests, SHA-256 of what is read and of what is written, and the disk.
+  no corpus can be there yet the text is not read once more for its digest [{prepare}]. The memory of one block is
+  kept for the next, as in training. What is left is a lookup for each byte, the digests of what is read and of what
+  is written, and the disk.
+- **Starting** spent a good part of its time on reading what the keys of a config mean, from the sources, for messages
+  that are hardly ever shown; that is read when it is asked for [{first-character}].
 - **A state that is carried costs nothing** [{stateful}]: an epoch in lanes reads as many characters per second as
   the same chunks shuffled.
 """
