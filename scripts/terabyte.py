@@ -70,11 +70,10 @@ def measured(folder: Path, text_mb: float, hidden: int, kib: tuple[int, ...] = M
 
 def preparing(folder: Path, mb: float) -> dict[str, float]:
     """`prepare` of a text: seconds of the processor, and what lies on the disk."""
-    from charrnn.config.schema.corpus import Corpus
     from charrnn.corpus.prepare import prepare
 
     each = max(1, int(mb * MB) // PARTS // 4) * 4
-    settings = Corpus(source="text.txt", unit="char", split=("rest", LEFT, LEFT), part_bytes=each)
+    settings = loaded(folder, lanes=1, hidden=1, steps=1).config.corpus.model_copy(update={"part_bytes": each})
     began, busy = time.perf_counter(), _busy()
     corpus = prepare(settings, base=folder, corpora=folder / "corpora").corpus
     found = {"mb": mb, "seconds": time.perf_counter() - began, "cpu_seconds": _busy() - busy}
